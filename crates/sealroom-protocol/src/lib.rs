@@ -1,1 +1,73 @@
-//! protocol
+//! What the parties of a computation say to each other, as types: whoever holds one of these holds a
+//! valid one. No I/O, no clock, no randomness but for new identifiers.
+//!
+//! - [`id`], [`name`]: computations, participants, e-mail addresses, file names
+//! - [`policy`]: what the participants agree to
+//! - [`archive`], [`code`]: the code provider's files and the TAR that carries them
+//! - [`manifest`], [`identity`], [`evidence`]: what the enclave says it is
+//! - [`release`]: a participant giving its key to an identity that it has verified
+//! - [`context`]: what ties a sealed file to its place
+//! - [`receipt`]: the enclave's signed statement of a run
+//! - [`api`], [`problem`]: bodies of the HTTP interface
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod archive;
+pub mod code;
+pub mod context;
+pub mod evidence;
+pub mod id;
+pub mod identity;
+pub mod manifest;
+pub mod name;
+pub mod policy;
+pub mod problem;
+pub mod receipt;
+pub mod release;
+
+mod bytes;
+
+pub use bytes::Base64;
+pub use code::CodeFile;
+pub use context::{FileContext, FileKind};
+pub use evidence::{Evidence, EvidenceKind};
+pub use id::{ComputationId, Email, ParticipantId, Role};
+pub use identity::IdentityKeys;
+pub use manifest::Manifest;
+pub use name::{CodePath, FileName};
+pub use policy::{LogPolicy, Policy};
+pub use problem::Problem;
+pub use release::{InventoryEntry, KeyRelease};
+
+pub use sealroom_seal::{Digest, sign::PublicKey, sign::Signature};
+
+/// The moment an event happened: RFC 3339, UTC, milliseconds.
+pub type Timestamp = jiff::Timestamp;
+
+/// The suite of formats that a participant uses (design, section 7). Chosen when it registers.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Suite {
+    /// HPKE with X-Wing, Ed25519, Tink streaming AEAD: the native suite.
+    Hybrid,
+}
+
+impl std::fmt::Display for Suite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Hybrid => "hybrid",
+        })
+    }
+}
+
+/// RFC 8785 (JCS) bytes of a value: what is hashed and signed.
+///
+/// # Panics
+/// Never for the types of this crate, which have string keys and finite numbers.
+pub(crate) fn canonical(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json_canonicalizer::to_vec(value).expect("protocol types have a canonical form")
+}

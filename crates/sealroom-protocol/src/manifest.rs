@@ -1,0 +1,261 @@
+//! The manifest: the canonical document that says exactly what a computation is (design, section 5).
+//!
+//! Made by the enclave from what the server hands it, and enforced by the enclave; its SHA-256 is in
+//! the evidence. A participant reads the text that it is given, checks the content, and hashes those
+//! bytes itself.
+
+use crate::{
+    CodeFile, ComputationId, Digest, Email, EvidenceKind, ParticipantId, Policy, PublicKey, Role,
+    Suite, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// The version that this crate writes and reads.
+pub const VERSION: &str = "sealroom/manifest/v1";
+/// Largest manifest that is read, in bytes: thousands of files and packages fit.
+pub const MAX_LEN: usize = 4 << 20;
+
+/// Exactly what a computation is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`VERSION`].
+    pub version: String,
+    /// Which computation.
+    pub computation: ComputationPart,
+    /// Who takes part: code provider, data providers, result consumers, each in their order.
+    pub participants: Vec<ParticipantPart>,
+    /// Every file of the code, sorted by path.
+    pub code: Vec<CodeFile>,
+    /// What the code runs with.
+    pub environment: EnvironmentPart,
+    /// The limits.
+    pub policy: Policy,
+    /// What enforces all this.
+    pub runtime: RuntimePart,
+}
+
+/// Which computation this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComputationPart {
+    /// Its identifier.
+    pub uuid: ComputationId,
+    /// The owner's name for it.
+    pub name: String,
+    /// Who created it.
+    pub owner: Email,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Whether it protects nothing, for trying things out.
+    pub dev_mode: bool,
+}
+
+/// One participant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParticipantPart {
+    /// What it does.
+    pub role: Role,
+    /// Who it is said to be: the server's word. The safety words say more.
+    pub email: Email,
+    /// The formats that it uses.
+    pub suite: Suite,
+    /// The key that signs its release.
+    pub public_key: PublicKey,
+}
+
+/// What the code runs with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentPart {
+    /// The name of the runtime profile.
+    pub profile: String,
+    /// Version of CPython.
+    pub python: String,
+    /// SHA-256 of the lock file, wheel hashes included, that the packages were installed from.
+    pub lock_sha256: Digest,
+    /// The installed packages, sorted by name.
+    pub packages: Vec<PackagePart>,
+}
+
+/// One installed package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackagePart {
+    /// Its name, as it writes it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the wheels that the lock file allows for it, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wheels: Vec<Digest>,
+}
+
+/// What enforces the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimePart {
+    /// Version of the enclave program.
+    pub enclave: String,
+    /// Which evidence it gives.
+    pub attester: EvidenceKind,
+    /// The layers of the jail that hold on its machine, sorted by name.
+    pub jail: Vec<String>,
+}
+
+/// A manifest together with the bytes that were hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanonicalManifest {
+    manifest: Manifest,
+    text: String,
+    digest: Digest,
+}
+
+/// Why a text is no manifest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Over [`MAX_LEN`].
+    #[error("the manifest has {found} bytes, at most {MAX_LEN} are read")]
+    TooLong {
+        /// Its bytes.
+        found: usize,
+    },
+    /// Not JSON, or not the fields of a manifest.
+    #[error("the manifest cannot be read")]
+    Json(#[from] serde_json::Error),
+    /// Another version.
+    #[error("the manifest has version `{0}`, this program reads `{VERSION}`")]
+    Version(String),
+    /// Not the one spelling that RFC 8785 gives.
+    #[error("the manifest is not in canonical form (RFC 8785)")]
+    NotCanonical,
+}
+
+impl Manifest {
+    /// The participant `id`, counted within its role.
+    #[must_use]
+    pub fn participant(&self, id: ParticipantId) -> Option<&ParticipantPart> {
+        self.participants.iter().filter(|p| p.role == id.role).nth(id.index.into())
+    }
+
+    /// Every participant with its identifier.
+    pub fn participants(&self) -> impl Iterator<Item = (ParticipantId, &ParticipantPart)> {
+        Role::ALL.into_iter().flat_map(move |role| {
+            let of_role = self.participants.iter().filter(move |p| p.role == role);
+            of_role.zip(0..).map(move |(part, index)| (ParticipantId { role, index }, part))
+        })
+    }
+
+    /// Writes the canonical form and hashes it.
+    #[must_use]
+    pub fn canonical(self) -> CanonicalManifest {
+        let bytes = crate::canonical(&self);
+        let digest = Digest::of(&bytes);
+        let text = String::from_utf8(bytes).expect("JSON is UTF-8");
+        CanonicalManifest { manifest: self, text, digest }
+    }
+}
+
+impl CanonicalManifest {
+    /// Reads a manifest; only its canonical form is one.
+    ///
+    /// # Errors
+    /// Every [`ManifestError`].
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > MAX_LEN {
+            return Err(ManifestError::TooLong { found: text.len() });
+        }
+        let manifest: Manifest = serde_json::from_str(text)?;
+        if manifest.version != VERSION {
+            return Err(ManifestError::Version(manifest.version.chars().take(80).collect()));
+        }
+        let canonical = manifest.canonical();
+        if canonical.text != text {
+            return Err(ManifestError::NotCanonical);
+        }
+        Ok(canonical)
+    }
+
+    /// The content.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The canonical text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// SHA-256 of the canonical text.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn sample() -> Manifest {
+        Manifest {
+            version: VERSION.to_owned(),
+            computation: ComputationPart {
+                uuid: "0f0e0d0c-0b0a-0908-0706-050403020100".parse().unwrap(),
+                name: "two hospitals \u{20ac}".to_owned(),
+                owner: "owner@example.org".parse().unwrap(),
+                created_at: Timestamp::UNIX_EPOCH,
+                dev_mode: false,
+            },
+            participants: [Role::CodeProvider, Role::DataProvider, Role::DataProvider]
+                .into_iter()
+                .zip(1..)
+                .map(|(role, n)| ParticipantPart {
+                    role,
+                    email: format!("p{n}@example.org").parse().unwrap(),
+                    suite: Suite::Hybrid,
+                    public_key: PublicKey::from_bytes([n; 32]),
+                })
+                .collect(),
+            code: vec![],
+            environment: EnvironmentPart {
+                profile: "default".to_owned(),
+                python: "3.11.7".to_owned(),
+                lock_sha256: Digest::of(b"lock"),
+                packages: vec![],
+            },
+            policy: Policy::default(),
+            runtime: RuntimePart {
+                enclave: "0.1.0".to_owned(),
+                attester: EvidenceKind::Simulated,
+                jail: vec!["seccomp".to_owned()],
+            },
+        }
+    }
+
+    #[test]
+    fn only_the_canonical_form_is_a_manifest() {
+        let canonical = sample().canonical();
+        assert_eq!(CanonicalManifest::parse(canonical.text()).unwrap(), canonical);
+        assert_eq!(canonical.digest(), Digest::of(canonical.text().as_bytes()));
+        let spaced = format!(" {}", canonical.text());
+        assert!(matches!(CanonicalManifest::parse(&spaced), Err(ManifestError::NotCanonical)));
+        let extra = canonical.text().replacen('{', "{\"a\":1,", 1);
+        assert!(matches!(CanonicalManifest::parse(&extra), Err(ManifestError::Json(_))));
+        let other = canonical.text().replace("manifest/v1", "manifest/v2");
+        assert!(matches!(CanonicalManifest::parse(&other), Err(ManifestError::Version(_))));
+    }
+
+    #[test]
+    fn participants_are_counted_within_their_role() {
+        let manifest = sample();
+        let second = ParticipantId { role: Role::DataProvider, index: 1 };
+        assert_eq!(manifest.participant(second).unwrap().email.as_str(), "p3@example.org");
+        assert_eq!(manifest.participant(ParticipantId { index: 2, ..second }), None);
+        assert_eq!(manifest.participants().nth(2).unwrap().0, second);
+    }
+}

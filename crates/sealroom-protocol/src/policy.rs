@@ -1,0 +1,173 @@
+//! What the participants of a computation agree to. Part of the manifest; the enclave enforces it.
+
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Who may read what the code printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LogPolicy {
+    /// Nobody: the exit code is all that leaves.
+    #[default]
+    None,
+    /// The code provider alone, sealed to its key.
+    CodeProvider,
+}
+
+/// The limits of a computation. Every number is a positive integer below 2⁵³, so that JSON holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Runs that one approval allows.
+    pub max_runs: u32,
+    /// After this moment the enclave starts no run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub expires_at: Option<Timestamp>,
+    /// Who may read what the code printed.
+    pub logs: LogPolicy,
+    /// Bytes of log kept, the first ones.
+    pub max_log_bytes: u64,
+    /// Plaintext bytes of results for each consumer and run.
+    pub max_result_bytes: u64,
+    /// Result files for each consumer and run.
+    pub max_results: u32,
+    /// Memory of the code, in bytes.
+    pub max_memory_bytes: u64,
+    /// Processes and threads of the code.
+    pub max_processes: u32,
+    /// Bytes that the code may write to its scratch directory.
+    pub max_scratch_bytes: u64,
+    /// Seconds that one run may take.
+    pub max_run_seconds: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_runs: 1,
+            expires_at: None,
+            logs: LogPolicy::None,
+            max_log_bytes: 64 << 10,
+            max_result_bytes: 1 << 30,
+            max_results: 64,
+            max_memory_bytes: 8 << 30,
+            max_processes: 256,
+            max_scratch_bytes: 1 << 30,
+            max_run_seconds: 3600,
+        }
+    }
+}
+
+/// Why a policy can't be agreed to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy: {field} must be between {min} and {max}, found {found}")]
+pub struct PolicyError {
+    field: &'static str,
+    min: u64,
+    max: u64,
+    found: u64,
+}
+
+impl Policy {
+    /// Every number with its name, and the range that makes sense for it.
+    fn numbers(&self) -> [(&'static str, u64, std::ops::RangeInclusive<u64>); 8] {
+        const EXACT: u64 = (1 << 53) - 1;
+        const YEAR: u64 = 366 * 24 * 3600;
+        [
+            ("max_runs", self.max_runs.into(), 1..=1_000_000),
+            ("max_log_bytes", self.max_log_bytes, 0..=64 << 20),
+            ("max_result_bytes", self.max_result_bytes, 1..=EXACT),
+            ("max_results", self.max_results.into(), 1..=10_000),
+            ("max_memory_bytes", self.max_memory_bytes, 128 << 20..=EXACT),
+            ("max_processes", self.max_processes.into(), 8..=65_536),
+            ("max_scratch_bytes", self.max_scratch_bytes, 1 << 20..=EXACT),
+            ("max_run_seconds", self.max_run_seconds, 1..=YEAR),
+        ]
+    }
+
+    /// Checks that every limit is in its range.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the first that is not.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        for (field, found, range) in self.numbers() {
+            if !range.contains(&found) {
+                return Err(PolicyError { field, min: *range.start(), max: *range.end(), found });
+            }
+        }
+        Ok(())
+    }
+
+    /// What `self` allows beyond `bounds`, a line each; empty if it is no wider.
+    #[must_use]
+    pub fn wider_than(&self, bounds: &Self) -> Vec<String> {
+        let mut wider: Vec<String> = self
+            .numbers()
+            .into_iter()
+            .zip(bounds.numbers())
+            .filter(|((_, found, _), (_, bound, _))| found > bound)
+            .map(|((field, found, _), (_, bound, _))| {
+                format!("{field} is {found}, you allow {bound}")
+            })
+            .collect();
+        if self.logs != bounds.logs && self.logs != LogPolicy::None {
+            wider.push("logs go to the code provider, you allow nobody".to_owned());
+        }
+        match (self.expires_at, bounds.expires_at) {
+            (None, Some(bound)) => wider.push(format!("it never expires, you allow until {bound}")),
+            (Some(found), Some(bound)) if found > bound => {
+                wider.push(format!("it expires at {found}, you allow until {bound}"));
+            }
+            _ => {}
+        }
+        wider
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_no_wider_than_itself() {
+        let policy = Policy::default();
+        assert_eq!(policy.check(), Ok(()));
+        assert!(policy.wider_than(&policy).is_empty());
+    }
+
+    #[test]
+    fn each_limit_is_checked() {
+        let spoilers: [fn(&mut Policy); 8] = [
+            |p| p.max_runs = 0,
+            |p| p.max_log_bytes = u64::MAX,
+            |p| p.max_result_bytes = 0,
+            |p| p.max_results = 0,
+            |p| p.max_memory_bytes = 1,
+            |p| p.max_processes = 0,
+            |p| p.max_scratch_bytes = 0,
+            |p| p.max_run_seconds = 1 << 53,
+        ];
+        for (row, spoil) in spoilers.iter().enumerate() {
+            let mut policy = Policy::default();
+            spoil(&mut policy);
+            assert!(policy.check().is_err(), "row {row}");
+        }
+    }
+
+    #[test]
+    fn wider_limits_are_named() {
+        let bounds = Policy { expires_at: Some(Timestamp::UNIX_EPOCH), ..Policy::default() };
+        let wide = Policy {
+            max_runs: 2,
+            logs: LogPolicy::CodeProvider,
+            max_memory_bytes: 1 << 40,
+            ..Policy::default()
+        };
+        assert_eq!(wide.wider_than(&bounds).len(), 4);
+        let narrow = Policy { max_run_seconds: 1, ..bounds.clone() };
+        assert!(narrow.wider_than(&bounds).is_empty());
+    }
+}

@@ -1,0 +1,346 @@
+//! Provisioning: a participant releases its key to an identity that it has verified.
+//!
+//! The steps are types. A [`KeyRelease`] is what the host handed over; [`KeyRelease::check`] turns it
+//! into a [`CheckedRelease`] once its signature and binding are those expected; only that opens.
+
+use crate::{Base64, ComputationId, Digest, FileName, PublicKey, Role, Signature};
+use sealroom_seal::{
+    framed,
+    release::{OpeningKey, ReleaseError, ReleasedKeys, SealedKeys, SealingKey},
+    sign::SigningKey,
+};
+use serde::{Deserialize, Serialize};
+
+/// The purpose in front of what is signed and bound.
+const PURPOSE: &[u8] = b"sealroom/key-release/v1";
+/// Files that one data provider may list.
+pub const MAX_INVENTORY: usize = 10_000;
+
+/// One sealed file of a data provider, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct InventoryEntry {
+    /// The file's name.
+    pub name: FileName,
+    /// Bytes of the sealed file.
+    pub size: u64,
+    /// SHA-256 of the sealed file.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Digest,
+    /// The provider's clock when it uploaded, in milliseconds since 1970. Orders the files of all
+    /// providers together, so that the server has no say in the order of inputs.
+    pub uploaded_at: u64,
+}
+
+/// A key release as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KeyRelease {
+    /// The computation that the key is for.
+    pub computation: ComputationId,
+    /// As what the participant releases it.
+    pub role: Role,
+    /// The participant's signature key.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub participant: PublicKey,
+    /// The manifest that the participant has approved.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub manifest: Digest,
+    /// HPKE's `enc`.
+    pub encapsulated: Base64,
+    /// HPKE's `ct`: the pre-shared key and the file key.
+    pub ciphertext: Base64,
+    /// A data provider's sealed files in order; empty for the others.
+    #[serde(default)]
+    pub inventory: Vec<InventoryEntry>,
+    /// Ed25519 by `participant` over all of the above.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub signature: Signature,
+}
+
+/// Whose release is expected, and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The computation.
+    pub computation: ComputationId,
+    /// The participant's role.
+    pub role: Role,
+    /// The participant's registered key.
+    pub participant: &'a PublicKey,
+    /// The manifest of the identity that stands now.
+    pub manifest: Digest,
+}
+
+/// A release that is this participant's, for this manifest.
+#[derive(Clone, Debug)]
+pub struct CheckedRelease(KeyRelease);
+
+/// What a release held.
+#[derive(Debug)]
+pub struct OpenedRelease {
+    /// The keys.
+    pub keys: ReleasedKeys,
+    /// The data provider's files.
+    pub inventory: Vec<InventoryEntry>,
+}
+
+/// Why a release is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseRefusal {
+    /// Made for something else.
+    #[error("the key was released for another {what}")]
+    Elsewhere {
+        /// What differs: computation, role, participant or manifest.
+        what: &'static str,
+    },
+    /// Not signed by the participant's registered key.
+    #[error("the release is not signed by the participant's registered key")]
+    Signature,
+    /// The inventory can't be one.
+    #[error("the inventory {problem}")]
+    Inventory {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Signed well, but sealed to another identity, or altered before it was signed.
+    #[error("the released key does not open with this identity")]
+    DoesNotOpen,
+}
+
+fn info(manifest: &Digest, role: Role, participant: &PublicKey) -> Vec<u8> {
+    framed(&[PURPOSE, manifest.as_bytes(), role.wire_name().as_bytes(), participant.as_bytes()])
+}
+
+fn inventory_digest(inventory: &[InventoryEntry]) -> Digest {
+    Digest::of(&crate::canonical(&inventory))
+}
+
+impl KeyRelease {
+    /// Seals `keys` to `identity` and signs the release.
+    ///
+    /// # Errors
+    /// [`ReleaseError::BadSealingKey`] if nothing can be sealed to the identity.
+    pub fn seal(
+        computation: ComputationId,
+        role: Role,
+        manifest: Digest,
+        identity: &SealingKey,
+        signer: &SigningKey,
+        keys: &ReleasedKeys,
+        inventory: Vec<InventoryEntry>,
+    ) -> Result<Self, ReleaseError> {
+        let participant = signer.public();
+        let aad = inventory_digest(&inventory);
+        let sealed = identity.seal(keys, &info(&manifest, role, &participant), aad.as_bytes())?;
+        let mut release = Self {
+            computation,
+            role,
+            participant,
+            manifest,
+            encapsulated: Base64(sealed.encapsulated),
+            ciphertext: Base64(sealed.ciphertext),
+            inventory,
+            signature: Signature::from_bytes([0; 64]),
+        };
+        release.signature = signer.sign(&release.signed_bytes());
+        Ok(release)
+    }
+
+    fn signed_bytes(&self) -> Vec<u8> {
+        framed(&[
+            PURPOSE,
+            self.computation.as_bytes(),
+            self.role.wire_name().as_bytes(),
+            self.participant.as_bytes(),
+            self.manifest.as_bytes(),
+            &self.encapsulated.0,
+            &self.ciphertext.0,
+            inventory_digest(&self.inventory).as_bytes(),
+        ])
+    }
+
+    /// SHA-256 over all that is signed: names this very release.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.signed_bytes())
+    }
+
+    /// Checks that this is the release that is expected.
+    ///
+    /// # Errors
+    /// Every [`ReleaseRefusal`] but `DoesNotOpen`.
+    pub fn check(self, expected: &Expected<'_>) -> Result<CheckedRelease, ReleaseRefusal> {
+        let differs = [
+            ("computation", self.computation != expected.computation),
+            ("role", self.role != expected.role),
+            ("participant", self.participant != *expected.participant),
+            ("manifest", self.manifest != expected.manifest),
+        ];
+        if let Some((what, _)) = differs.into_iter().find(|(_, differs)| *differs) {
+            return Err(ReleaseRefusal::Elsewhere { what });
+        }
+        self.participant
+            .verify(&self.signed_bytes(), &self.signature)
+            .map_err(|_| ReleaseRefusal::Signature)?;
+        self.check_inventory()?;
+        Ok(CheckedRelease(self))
+    }
+
+    fn check_inventory(&self) -> Result<(), ReleaseRefusal> {
+        let refuse = |problem| Err(ReleaseRefusal::Inventory { problem });
+        if self.inventory.len() > MAX_INVENTORY {
+            return refuse("lists more than 10,000 files");
+        }
+        match (self.role, self.inventory.is_empty()) {
+            (Role::DataProvider, true) => return refuse("lists no file"),
+            (Role::CodeProvider | Role::ResultConsumer, false) => {
+                return refuse("lists files, but only a data provider has some");
+            }
+            _ => {}
+        }
+        let mut names: Vec<&FileName> = self.inventory.iter().map(|e| &e.name).collect();
+        names.sort();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return refuse("names a file twice");
+        }
+        Ok(())
+    }
+}
+
+impl CheckedRelease {
+    /// Opens the release. Only a checked one can be, so an unsigned one never is by mistake.
+    ///
+    /// # Errors
+    /// [`ReleaseRefusal::DoesNotOpen`] if it was sealed to another identity.
+    pub fn open(self, identity: &OpeningKey) -> Result<OpenedRelease, ReleaseRefusal> {
+        let Self(release) = self;
+        let info = info(&release.manifest, release.role, &release.participant);
+        let aad = inventory_digest(&release.inventory);
+        let sealed =
+            SealedKeys { encapsulated: release.encapsulated.0, ciphertext: release.ciphertext.0 };
+        let keys = identity
+            .open(&sealed, &info, aad.as_bytes())
+            .map_err(|_| ReleaseRefusal::DoesNotOpen)?;
+        Ok(OpenedRelease { keys, inventory: release.inventory })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealroom_seal::{FileKey, PreSharedKey, release::generate};
+
+    struct Scene {
+        opening: OpeningKey,
+        sealing: SealingKey,
+        signer: SigningKey,
+        computation: ComputationId,
+        manifest: Digest,
+    }
+
+    fn scene() -> Scene {
+        let (opening, sealing) = generate();
+        let signer = SigningKey::random();
+        let computation = ComputationId::random();
+        Scene { opening, sealing, signer, computation, manifest: Digest::of(b"manifest") }
+    }
+
+    fn entry(name: &str) -> InventoryEntry {
+        let (size, sha256) = (100, Digest::of(name.as_bytes()));
+        InventoryEntry { name: name.parse().unwrap(), size, sha256, uploaded_at: 1 }
+    }
+
+    fn keys() -> ReleasedKeys {
+        ReleasedKeys {
+            pre_shared_key: PreSharedKey::from_bytes(&[1; 32]),
+            file_key: FileKey::from_bytes(&[2; 32]),
+        }
+    }
+
+    impl Scene {
+        fn release(&self, role: Role, inventory: Vec<InventoryEntry>) -> KeyRelease {
+            let (id, manifest) = (self.computation, self.manifest);
+            let keys = keys();
+            KeyRelease::seal(id, role, manifest, &self.sealing, &self.signer, &keys, inventory)
+                .unwrap()
+        }
+
+        fn check(&self, release: KeyRelease, role: Role) -> Result<CheckedRelease, ReleaseRefusal> {
+            let participant = &self.signer.public();
+            let (computation, manifest) = (self.computation, self.manifest);
+            release.check(&Expected { computation, role, participant, manifest })
+        }
+    }
+
+    #[test]
+    fn a_release_opens_where_it_was_meant_to() {
+        let scene = scene();
+        let release = scene.release(Role::DataProvider, vec![entry("b"), entry("a")]);
+        let json = serde_json::to_string(&release).unwrap();
+        let release = serde_json::from_str(&json).unwrap();
+        let opened =
+            scene.check(release, Role::DataProvider).unwrap().open(&scene.opening).unwrap();
+        assert_eq!(opened.keys, keys());
+        assert_eq!(opened.inventory, [entry("b"), entry("a")], "in the provider's order");
+    }
+
+    #[test]
+    fn each_fault_is_refused_for_its_own_reason() {
+        let scene = scene();
+        let role = Role::DataProvider;
+        let elsewhere = |what| ReleaseRefusal::Elsewhere { what };
+        let faults: &[(&str, fn(&mut KeyRelease), ReleaseRefusal)] = &[
+            ("computation", |r| r.computation = ComputationId::random(), elsewhere("computation")),
+            ("role", |r| r.role = Role::ResultConsumer, elsewhere("role")),
+            ("key", |r| r.participant = SigningKey::random().public(), elsewhere("participant")),
+            ("manifest", |r| r.manifest = Digest::of(b"other"), elsewhere("manifest")),
+            ("dropped file", |r| drop(r.inventory.pop()), ReleaseRefusal::Signature),
+            ("swapped files", |r| r.inventory.swap(0, 1), ReleaseRefusal::Signature),
+            ("added file", |r| r.inventory.push(entry("c")), ReleaseRefusal::Signature),
+            (
+                "altered digest",
+                |r| r.inventory[0].sha256 = Digest::of(b""),
+                ReleaseRefusal::Signature,
+            ),
+            ("altered order", |r| r.inventory[0].uploaded_at = 9, ReleaseRefusal::Signature),
+            ("altered key", |r| r.ciphertext.0[0] ^= 1, ReleaseRefusal::Signature),
+            ("altered capsule", |r| r.encapsulated.0[0] ^= 1, ReleaseRefusal::Signature),
+        ];
+        let good = scene.release(role, vec![entry("a"), entry("b")]);
+        assert!(scene.check(good.clone(), role).is_ok(), "the untouched sample");
+        for (name, spoil, reason) in faults {
+            let mut release = good.clone();
+            spoil(&mut release);
+            assert_eq!(scene.check(release, role).unwrap_err(), *reason, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_signature_by_the_participant_does_not_excuse_an_impossible_inventory() {
+        let scene = scene();
+        let cases = [
+            (Role::DataProvider, vec![], "lists no file"),
+            (Role::DataProvider, vec![entry("a"), entry("a")], "names a file twice"),
+            (
+                Role::CodeProvider,
+                vec![entry("a")],
+                "lists files, but only a data provider has some",
+            ),
+        ];
+        for (role, inventory, problem) in cases {
+            let refusal = scene.check(scene.release(role, inventory), role).unwrap_err();
+            assert_eq!(refusal, ReleaseRefusal::Inventory { problem });
+        }
+    }
+
+    #[test]
+    fn a_key_sealed_to_another_identity_does_not_open() {
+        let scene = scene();
+        let checked =
+            scene.check(scene.release(Role::ResultConsumer, vec![]), Role::ResultConsumer).unwrap();
+        assert_eq!(checked.open(&generate().0).unwrap_err(), ReleaseRefusal::DoesNotOpen);
+    }
+}
