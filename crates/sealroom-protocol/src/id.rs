@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// Names one computation; its `Display`, the hyphenated UUID, is what logs, URLs and messages show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = Uuid))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct ComputationId(Uuid);
 
 impl ComputationId {

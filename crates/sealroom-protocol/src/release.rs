@@ -48,6 +48,10 @@ pub struct KeyRelease {
     /// The manifest that the participant has approved.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub manifest: Digest,
+    /// The signature key of the identity that it is released to. Two identities may have the same
+    /// manifest; a release is for one of them.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub identity: PublicKey,
     /// HPKE's `enc`.
     pub encapsulated: Base64,
     /// HPKE's `ct`: the pre-shared key and the file key.
@@ -71,6 +75,21 @@ pub struct Expected<'a> {
     pub participant: &'a PublicKey,
     /// The manifest of the identity that stands now.
     pub manifest: Digest,
+    /// The signature key of that identity.
+    pub identity: &'a PublicKey,
+}
+
+/// What a participant has verified and releases its key to.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'a> {
+    /// The computation.
+    pub computation: ComputationId,
+    /// The manifest.
+    pub manifest: Digest,
+    /// The identity's signature key.
+    pub identity: &'a PublicKey,
+    /// The identity's sealing key.
+    pub sealing: &'a SealingKey,
 }
 
 /// A release that is this participant's, for this manifest.
@@ -93,7 +112,7 @@ pub enum ReleaseRefusal {
     /// Made for something else.
     #[error("the key was released for another {what}")]
     Elsewhere {
-        /// What differs: computation, role, participant or manifest.
+        /// What differs: computation, role, participant, manifest or identity.
         what: &'static str,
     },
     /// Not signed by the participant's registered key.
@@ -119,27 +138,27 @@ fn inventory_digest(inventory: &[InventoryEntry]) -> Digest {
 }
 
 impl KeyRelease {
-    /// Seals `keys` to `identity` and signs the release.
+    /// Seals `keys` to the identity `to` and signs the release.
     ///
     /// # Errors
     /// [`ReleaseError::BadSealingKey`] if nothing can be sealed to the identity.
     pub fn seal(
-        computation: ComputationId,
+        to: &Recipient<'_>,
         role: Role,
-        manifest: Digest,
-        identity: &SealingKey,
         signer: &SigningKey,
         keys: &ReleasedKeys,
         inventory: Vec<InventoryEntry>,
     ) -> Result<Self, ReleaseError> {
         let participant = signer.public();
         let aad = inventory_digest(&inventory);
-        let sealed = identity.seal(keys, &info(&manifest, role, &participant), aad.as_bytes())?;
+        let info = info(&to.manifest, role, &participant);
+        let sealed = to.sealing.seal(keys, &info, aad.as_bytes())?;
         let mut release = Self {
-            computation,
+            computation: to.computation,
             role,
             participant,
-            manifest,
+            manifest: to.manifest,
+            identity: *to.identity,
             encapsulated: Base64(sealed.encapsulated),
             ciphertext: Base64(sealed.ciphertext),
             inventory,
@@ -156,6 +175,7 @@ impl KeyRelease {
             self.role.wire_name().as_bytes(),
             self.participant.as_bytes(),
             self.manifest.as_bytes(),
+            self.identity.as_bytes(),
             &self.encapsulated.0,
             &self.ciphertext.0,
             inventory_digest(&self.inventory).as_bytes(),
@@ -178,6 +198,7 @@ impl KeyRelease {
             ("role", self.role != expected.role),
             ("participant", self.participant != *expected.participant),
             ("manifest", self.manifest != expected.manifest),
+            ("identity", self.identity != *expected.identity),
         ];
         if let Some((what, _)) = differs.into_iter().find(|(_, differs)| *differs) {
             return Err(ReleaseRefusal::Elsewhere { what });
@@ -239,13 +260,15 @@ mod tests {
         signer: SigningKey,
         computation: ComputationId,
         manifest: Digest,
+        identity: PublicKey,
     }
 
     fn scene() -> Scene {
         let (opening, sealing) = generate();
         let signer = SigningKey::random();
         let computation = ComputationId::random();
-        Scene { opening, sealing, signer, computation, manifest: Digest::of(b"manifest") }
+        let (manifest, identity) = (Digest::of(b"manifest"), SigningKey::random().public());
+        Scene { opening, sealing, signer, computation, manifest, identity }
     }
 
     fn entry(name: &str) -> InventoryEntry {
@@ -262,16 +285,20 @@ mod tests {
 
     impl Scene {
         fn release(&self, role: Role, inventory: Vec<InventoryEntry>) -> KeyRelease {
-            let (id, manifest) = (self.computation, self.manifest);
-            let keys = keys();
-            KeyRelease::seal(id, role, manifest, &self.sealing, &self.signer, &keys, inventory)
-                .unwrap()
+            let to = Recipient {
+                computation: self.computation,
+                manifest: self.manifest,
+                identity: &self.identity,
+                sealing: &self.sealing,
+            };
+            KeyRelease::seal(&to, role, &self.signer, &keys(), inventory).unwrap()
         }
 
         fn check(&self, release: KeyRelease, role: Role) -> Result<CheckedRelease, ReleaseRefusal> {
             let participant = &self.signer.public();
             let (computation, manifest) = (self.computation, self.manifest);
-            release.check(&Expected { computation, role, participant, manifest })
+            let identity = &self.identity;
+            release.check(&Expected { computation, role, participant, manifest, identity })
         }
     }
 
@@ -297,6 +324,7 @@ mod tests {
             ("role", |r| r.role = Role::ResultConsumer, elsewhere("role")),
             ("key", |r| r.participant = SigningKey::random().public(), elsewhere("participant")),
             ("manifest", |r| r.manifest = Digest::of(b"other"), elsewhere("manifest")),
+            ("identity", |r| r.identity = SigningKey::random().public(), elsewhere("identity")),
             ("dropped file", |r| drop(r.inventory.pop()), ReleaseRefusal::Signature),
             ("swapped files", |r| r.inventory.swap(0, 1), ReleaseRefusal::Signature),
             ("added file", |r| r.inventory.push(entry("c")), ReleaseRefusal::Signature),

@@ -2,7 +2,7 @@
 //!
 //! - [`stream`]: sealed files, Tink's AES256-GCM-HKDF streaming AEAD with 64 KiB segments
 //! - [`release`]: a key for the enclave alone, HPKE (RFC 9180) with X-Wing
-//! - [`sign`]: Ed25519 (RFC 8032)
+//! - [`sign`][]: Ed25519 (RFC 8032)
 //! - [`words`]: safety words and the pre-shared key derived from them
 //! - [`secret`]: keys that wipe themselves, compare in constant time and never print
 //! - [`digest`]: SHA-256 values

@@ -1,0 +1,443 @@
+//! Deciding: may this happen now, and what happens then?
+//!
+//! Who may call is decided before what state the computation is in, so that a stranger learns
+//! nothing from the difference.
+
+use crate::{
+    command::{Command, Create},
+    event::{Actor, DataFile, EnclaveId, Event, Withdrawal},
+    state::{Closed, Participant, State},
+};
+use sealroom_protocol::{
+    ComputationId, Email, KeyRelease, Role, Timestamp,
+    manifest::CanonicalManifest,
+    receipt::Envelope,
+    release::{Expected, MAX_INVENTORY},
+};
+
+/// Participants in one role.
+pub const MAX_PARTICIPANTS: usize = 256;
+/// Characters of a computation's name.
+pub const MAX_NAME: usize = 200;
+
+/// What sort of refusal it is; the HTTP status follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectionKind {
+    /// The caller may not do this.
+    Forbidden,
+    /// Not now.
+    WrongState,
+    /// Never, with this content.
+    Invalid,
+}
+
+/// Why a command is refused. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejection {
+    /// What sort of refusal.
+    pub kind: RejectionKind,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+type Decision = Result<Vec<Event>, Rejection>;
+
+fn reject(kind: RejectionKind, message: impl Into<String>, hint: impl Into<String>) -> Rejection {
+    Rejection { kind, message: message.into(), hint: hint.into() }
+}
+
+fn forbidden(message: impl Into<String>) -> Rejection {
+    reject(RejectionKind::Forbidden, message, "ask the owner which role your account has")
+}
+
+fn wrong_state(message: impl Into<String>, hint: impl Into<String>) -> Rejection {
+    reject(RejectionKind::WrongState, message, hint)
+}
+
+fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Rejection {
+    reject(RejectionKind::Invalid, message, hint)
+}
+
+/// Creates a computation.
+///
+/// # Errors
+/// [`RejectionKind::Invalid`] if it can't be one.
+pub fn create(computation: ComputationId, owner: &Email, wanted: Create) -> Decision {
+    let Create { name, code_provider, data_providers, result_consumers, dev_mode, policy } = wanted;
+    let name = name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let message = format!("a name has 1 to {MAX_NAME} printable characters");
+        return Err(invalid(message, "choose another name"));
+    }
+    for (role, emails) in
+        [(Role::DataProvider, &data_providers), (Role::ResultConsumer, &result_consumers)]
+    {
+        if emails.is_empty() || emails.len() > MAX_PARTICIPANTS {
+            let message = format!("a computation has 1 to {MAX_PARTICIPANTS} {role}s");
+            return Err(invalid(message, format!("name each {role} once")));
+        }
+        let mut sorted: Vec<_> = emails.iter().collect();
+        sorted.sort();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            let message = format!("{} is a {role} twice", pair[0]);
+            return Err(invalid(message, "an account has each role at most once"));
+        }
+    }
+    policy
+        .check()
+        .map_err(|error| invalid(error.to_string(), "choose a limit within the range"))?;
+    Ok(vec![Event::Created {
+        computation,
+        name,
+        owner: owner.clone(),
+        code_provider,
+        data_providers,
+        result_consumers,
+        dev_mode,
+        policy,
+    }])
+}
+
+/// Decides whether `command` by `actor` may happen now. No events means: it had happened already.
+///
+/// # Errors
+/// A [`Rejection`]; who may call is looked at before anything else.
+pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) -> Decision {
+    let caller = Caller::admit(state, actor, &command)?;
+    if state.closed != Closed::Open && !matches!(command, Command::Remove) {
+        let message = "the computation is archived";
+        return Err(wrong_state(message, "its owner can create a new one with `sealroom new`"));
+    }
+    match (command, caller) {
+        (Command::Register { public_key, suite, .. }, Caller::Participant(me)) => {
+            if let Some((known, known_suite, _)) = &me.registered {
+                return if (*known, *known_suite) == (public_key, suite) {
+                    Ok(vec![])
+                } else {
+                    Err(wrong_state(
+                        format!("{} has registered with another key", me.id),
+                        "use the profile that you joined with, or ask for a new computation",
+                    ))
+                };
+            }
+            let taken = |p: &Participant| p.registered.is_some_and(|(key, ..)| key == public_key);
+            if state.participants.iter().any(taken) {
+                let hint = "each role has a key of its own; `sealroom join` makes one";
+                return Err(invalid("another participant has registered this key", hint));
+            }
+            Ok(vec![Event::Registered { participant: me.id, public_key, suite }])
+        }
+        (Command::UploadCode { files, archive }, Caller::Participant(me)) => {
+            must_be_registered(me)?;
+            match &state.code {
+                Some(code) if code.archive == archive => Ok(vec![]),
+                Some(_) => Err(wrong_state(
+                    "the code is there already",
+                    "take it back first with `sealroom code reset`; everybody approves again then",
+                )),
+                None => Ok(vec![Event::CodeUploaded { files, archive }]),
+            }
+        }
+        (Command::ResetCode, _) => {
+            must_not_run(state)?;
+            let Some(_) = state.code else { return Ok(vec![]) };
+            Ok([vec![Event::CodeReset], withdraw(state, Withdrawal::CodeReset)].concat())
+        }
+        (Command::UploadData { file }, Caller::Participant(me)) => upload_data(me, file),
+        (Command::ResetData, Caller::Participant(me)) => {
+            must_not_run(state)?;
+            if me.files.is_empty() && me.done_at.is_none() && me.release.is_none() {
+                return Ok(vec![]);
+            }
+            Ok(vec![Event::DataReset { participant: me.id }])
+        }
+        (Command::DataDone, Caller::Participant(me)) => {
+            if me.done_at.is_some() {
+                return Ok(vec![]);
+            }
+            must_be_registered(me)?;
+            if me.files.is_empty() {
+                let hint = "push at least one file first with `sealroom data push`";
+                return Err(wrong_state(format!("{} has pushed no data", me.id), hint));
+            }
+            Ok(vec![Event::DataDone { participant: me.id }])
+        }
+        (Command::Provision { release }, Caller::Participant(me)) => provision(state, me, release),
+        (Command::Revoke { .. }, Caller::Participant(me)) => match me.release {
+            None => Ok(vec![]),
+            Some(_) => Ok(vec![Event::KeyRevoked { participant: me.id }]),
+        },
+        (Command::RequestRun, _) => request_run(state),
+        (Command::Archive, _) => {
+            must_not_run(state)?;
+            Ok([withdraw(state, Withdrawal::Archived), vec![Event::Archived]].concat())
+        }
+        (Command::Remove, _) => match state.closed {
+            Closed::Open => {
+                let hint = "archive it first with `sealroom archive`";
+                Err(wrong_state("the computation is not archived", hint))
+            }
+            Closed::Archived => Ok(vec![Event::Removed]),
+            Closed::Removed => Ok(vec![]),
+        },
+        (Command::PublishIdentity { manifest, keys, evidence }, Caller::Enclave(enclave)) => {
+            if !state.needs_enclave() {
+                let hint = "give the computation up and claim another";
+                return Err(wrong_state("the computation is not waiting for an identity", hint));
+            }
+            let canonical = CanonicalManifest::parse(&manifest)
+                .map_err(|error| invalid(error.to_string(), "the enclave has a fault"))?;
+            if canonical.manifest().computation.uuid != state.computation {
+                let message = "the manifest is of another computation";
+                return Err(invalid(message, "the enclave has a fault"));
+            }
+            Ok(vec![Event::IdentityPublished { enclave, manifest, keys, evidence }])
+        }
+        (Command::StartRun, Caller::Enclave(enclave)) => start_run(state, enclave, now),
+        (Command::FinishRun { run, receipt, log, keys_refused }, Caller::Enclave(enclave)) => {
+            finish_run(state, enclave, run, receipt, log, keys_refused)
+        }
+        (Command::LoseEnclave { enclave }, _) => Ok(lose_enclave(state, enclave)),
+        _ => Err(forbidden("the caller may not do this")),
+    }
+}
+
+/// Who a command's actor turns out to be.
+enum Caller<'a> {
+    Owner,
+    Participant(&'a Participant),
+    Enclave(EnclaveId),
+    Server,
+}
+
+impl<'a> Caller<'a> {
+    fn admit(state: &'a State, actor: &Actor, command: &Command) -> Result<Self, Rejection> {
+        let needed = Needed::by(command);
+        match (actor, needed) {
+            (Actor::Account(email), Needed::Role(role)) => state
+                .participant_of(email, role)
+                .map(Self::Participant)
+                .ok_or_else(|| forbidden(format!("{email} is no {role} of this computation"))),
+            (Actor::Account(email), Needed::Owner) if *email == state.owner => Ok(Self::Owner),
+            (Actor::Account(_), Needed::Owner) => {
+                Err(forbidden("only the owner of the computation may do this"))
+            }
+            (Actor::Enclave(id), Needed::Enclave) => Ok(Self::Enclave(*id)),
+            (Actor::Server, Needed::Server) => Ok(Self::Server),
+            _ => Err(forbidden("the caller may not do this")),
+        }
+    }
+}
+
+enum Needed {
+    Owner,
+    Role(Role),
+    Enclave,
+    Server,
+}
+
+impl Needed {
+    fn by(command: &Command) -> Self {
+        match command {
+            Command::Register { role, .. } | Command::Revoke { role } => Self::Role(*role),
+            Command::Provision { release } => Self::Role(release.role),
+            Command::UploadCode { .. } | Command::ResetCode => Self::Role(Role::CodeProvider),
+            Command::UploadData { .. } | Command::ResetData | Command::DataDone => {
+                Self::Role(Role::DataProvider)
+            }
+            Command::RequestRun | Command::Archive | Command::Remove => Self::Owner,
+            Command::PublishIdentity { .. } | Command::StartRun | Command::FinishRun { .. } => {
+                Self::Enclave
+            }
+            Command::LoseEnclave { .. } => Self::Server,
+        }
+    }
+}
+
+fn must_be_registered(me: &Participant) -> Result<(), Rejection> {
+    match me.registered {
+        Some(_) => Ok(()),
+        None => Err(wrong_state(
+            format!("{} has not joined yet", me.id),
+            "join first with `sealroom join`",
+        )),
+    }
+}
+
+fn must_not_run(state: &State) -> Result<(), Rejection> {
+    match state.running() {
+        None => Ok(()),
+        Some(run) => Err(wrong_state(
+            format!("run {} is under way", run.number),
+            "wait for its end with `sealroom status --watch`",
+        )),
+    }
+}
+
+fn withdraw(state: &State, reason: Withdrawal) -> Vec<Event> {
+    state.identity.iter().map(|_| Event::IdentityWithdrawn { reason }).collect()
+}
+
+fn upload_data(me: &Participant, file: DataFile) -> Decision {
+    must_be_registered(me)?;
+    if me.done_at.is_some() {
+        let known = me.files.iter().any(|(known, _)| *known == file);
+        return if known {
+            Ok(vec![])
+        } else {
+            Err(wrong_state(
+                format!("{} has said that its data is complete", me.id),
+                "take it back first with `sealroom data reset`, then push all files again",
+            ))
+        };
+    }
+    match me.files.iter().find(|(known, _)| known.name == file.name) {
+        Some((known, _)) if *known == file => return Ok(vec![]),
+        None if me.files.len() >= MAX_INVENTORY => {
+            let message =
+                format!("{} has pushed {MAX_INVENTORY} files, the most there can be", me.id);
+            return Err(invalid(message, "put several into one archive"));
+        }
+        _ => {}
+    }
+    Ok(vec![Event::DataUploaded { participant: me.id, file }])
+}
+
+fn provision(state: &State, me: &Participant, release: KeyRelease) -> Decision {
+    let (Some(identity), Some((public_key, ..))) = (&state.identity, &me.registered) else {
+        return Err(wrong_state(
+            "there is no enclave identity to release a key to",
+            "see what is missing with `sealroom status`",
+        ));
+    };
+    if me.release.as_ref().is_some_and(|(known, _)| *known == release) {
+        return Ok(vec![]);
+    }
+    must_not_run(state)?;
+    if state.is_exhausted() {
+        return Err(wrong_state(
+            "every run that was approved has taken place",
+            "the owner asks for a new round of approvals with `sealroom run`",
+        ));
+    }
+    if me.id.role == Role::DataProvider && me.done_at.is_none() {
+        return Err(wrong_state(
+            format!("{} has not said that its data is complete", me.id),
+            "say so first with `sealroom data done`",
+        ));
+    }
+    let expected = Expected {
+        computation: state.computation,
+        role: me.id.role,
+        participant: public_key,
+        manifest: identity.digest,
+        identity: &identity.keys.signing,
+    };
+    let hint = "look at the identity that stands now with `sealroom verify`, then approve again";
+    release.clone().check(&expected).map_err(|refusal| invalid(refusal.to_string(), hint))?;
+    if let Some(problem) = inventory_differs(me, &release) {
+        let hint = "push what is missing again with `sealroom data push`";
+        return Err(invalid(problem, hint));
+    }
+    Ok(vec![Event::KeyProvisioned { participant: me.id, release }])
+}
+
+/// How a data provider's signed inventory differs from what is stored. The enclave checks for itself;
+/// this tells the provider early.
+fn inventory_differs(me: &Participant, release: &KeyRelease) -> Option<String> {
+    if me.id.role != Role::DataProvider {
+        return None;
+    }
+    if me.files.len() != release.inventory.len() {
+        let (listed, stored) = (release.inventory.len(), me.files.len());
+        return Some(format!("the inventory lists {listed} files, {stored} are stored"));
+    }
+    let stored = |name| me.files.iter().map(|(file, _)| file).find(|file| file.name == name);
+    release.inventory.iter().find_map(|entry| match stored(entry.name.clone()) {
+        None => Some(format!("`{}` is in the inventory, but not stored", entry.name)),
+        Some(file) if (file.size, file.sha256) != (entry.size, entry.sha256) => {
+            Some(format!("`{}` is stored with other content than the inventory says", entry.name))
+        }
+        Some(_) => None,
+    })
+}
+
+fn request_run(state: &State) -> Decision {
+    must_not_run(state)?;
+    if state.is_exhausted() {
+        return Ok([vec![Event::RunRequested], withdraw(state, Withdrawal::NewRound)].concat());
+    }
+    if state.run_wanted && !state.halted {
+        return Ok(vec![]);
+    }
+    Ok(vec![Event::RunRequested])
+}
+
+fn start_run(state: &State, enclave: EnclaveId, now: Timestamp) -> Decision {
+    must_hold_identity(state, enclave)?;
+    if !state.ready_to_run() {
+        let message = "not every key and every `done` is there";
+        return Err(wrong_state(message, "wait for the missing ones"));
+    }
+    if state.policy.expires_at.is_some_and(|end| now >= end) {
+        let message = "the computation has expired";
+        return Err(wrong_state(message, "its owner can create a new one with `sealroom new`"));
+    }
+    let run = state.runs.last().map_or(1, |run| run.number + 1);
+    Ok(vec![Event::RunStarted { run }])
+}
+
+fn must_hold_identity(state: &State, enclave: EnclaveId) -> Result<(), Rejection> {
+    match &state.identity {
+        Some(identity) if identity.enclave == enclave => Ok(()),
+        _ => Err(wrong_state(
+            "this enclave's identity no longer stands",
+            "give the computation up and claim another",
+        )),
+    }
+}
+
+fn finish_run(
+    state: &State,
+    enclave: EnclaveId,
+    run: u32,
+    receipt: Envelope,
+    log: Option<DataFile>,
+    keys_refused: bool,
+) -> Decision {
+    let repeated = |known: &crate::state::Run| {
+        known.number == run
+            && known.end.as_ref().is_some_and(|end| end.receipt.as_ref() == Some(&receipt))
+    };
+    if state.runs.last().is_some_and(repeated) {
+        return Ok(vec![]);
+    }
+    must_hold_identity(state, enclave)?;
+    let Some(open) = state.running().filter(|open| open.number == run) else {
+        return Err(wrong_state(format!("run {run} is not under way"), "the enclave has a fault"));
+    };
+    let fault = || invalid("the receipt is not of this run", "the enclave has a fault");
+    let said = receipt.verify(&open.identity.keys.signing).map_err(|_| fault())?;
+    if said.run != run
+        || said.manifest != open.identity.digest
+        || said.computation != state.computation
+    {
+        return Err(fault());
+    }
+    let refused = if keys_refused { withdraw(state, Withdrawal::KeysRefused) } else { vec![] };
+    Ok([vec![Event::RunFinished { run, receipt, log }], refused].concat())
+}
+
+fn lose_enclave(state: &State, enclave: EnclaveId) -> Vec<Event> {
+    let held = state.identity.as_ref().is_some_and(|identity| identity.enclave == enclave);
+    let lost_run = state.running().map(|run| Event::RunLost { run: run.number });
+    // An enclave that has had all its runs has left on purpose; its identity stays for the record.
+    if !held || (lost_run.is_none() && state.is_exhausted()) {
+        return vec![];
+    }
+    let withdrawn = withdraw(state, Withdrawal::EnclaveLost);
+    lost_run.into_iter().chain(withdrawn).collect()
+}

@@ -1,0 +1,505 @@
+//! What a computation is now: the fold of its events.
+
+use crate::event::{Actor, DataFile, EnclaveId, Event, GENESIS, Record, Withdrawal};
+use sealroom_protocol::{
+    CodeFile, ComputationId, Digest, Email, Evidence, IdentityKeys, KeyRelease, ParticipantId,
+    Policy, PublicKey, Role, Suite, Timestamp,
+    api::Phase,
+    receipt::{Envelope, Receipt, RunStatus, SealedResult},
+};
+
+/// A computation as its events have made it.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Its identifier.
+    pub computation: ComputationId,
+    /// The owner's name for it.
+    pub name: String,
+    /// Who created it.
+    pub owner: Email,
+    /// When.
+    pub created_at: Timestamp,
+    /// Whether it protects nothing.
+    pub dev_mode: bool,
+    /// Its limits.
+    pub policy: Policy,
+    /// Code provider, data providers, result consumers, in order.
+    pub participants: Vec<Participant>,
+    /// The code.
+    pub code: Option<Code>,
+    /// The identity that stands now.
+    pub identity: Option<Identity>,
+    /// Every run.
+    pub runs: Vec<Run>,
+    /// Whether it was closed, and whether its files are gone.
+    pub closed: Closed,
+    /// The newest record: sequence number and hash.
+    pub head: (u64, Digest),
+    /// Whether a run is wanted as soon as all is there.
+    pub(crate) run_wanted: bool,
+    /// Set when keys were refused: no new identity before somebody acts.
+    pub(crate) halted: bool,
+}
+
+/// One participant.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    /// Role and place.
+    pub id: ParticipantId,
+    /// Whose account.
+    pub email: Email,
+    /// Its key, formats and when they were registered.
+    pub registered: Option<(PublicKey, Suite, Timestamp)>,
+    /// Its files (data provider), in the order of their first upload, each with its time.
+    pub files: Vec<(DataFile, Timestamp)>,
+    /// When it said done (data provider).
+    pub done_at: Option<Timestamp>,
+    /// What it released to the identity that stands.
+    pub release: Option<(KeyRelease, Timestamp)>,
+}
+
+/// The code.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// Its files, sorted by path.
+    pub files: Vec<CodeFile>,
+    /// SHA-256 of the archive.
+    pub archive: Digest,
+    /// When it came.
+    pub uploaded_at: Timestamp,
+}
+
+/// An enclave identity.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Which enclave holds it.
+    pub enclave: EnclaveId,
+    /// The canonical manifest.
+    pub manifest: String,
+    /// SHA-256 of the manifest.
+    pub digest: Digest,
+    /// Its keys.
+    pub keys: IdentityKeys,
+    /// What it shows for itself.
+    pub evidence: Evidence,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The identity that it ran under.
+    pub identity: Identity,
+    /// How it ended.
+    pub end: Option<RunEnd>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub status: RunStatus,
+    /// Its results.
+    pub results: Vec<SealedResult>,
+    /// The enclave's receipt; none after a crash.
+    pub receipt: Option<Envelope>,
+    /// The sealed log.
+    pub log: Option<DataFile>,
+}
+
+/// Whether a computation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closed {
+    /// It goes on.
+    Open,
+    /// The owner has closed it.
+    Archived,
+    /// Its files are gone.
+    Removed,
+}
+
+/// Why a log of events is none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// There is nothing.
+    #[error("the log is empty")]
+    Empty,
+    /// The first event creates, and no other does.
+    #[error("event {seq} is out of place: a log begins with `created` and has it once")]
+    Creation {
+        /// Which.
+        seq: u64,
+    },
+    /// One is missing, or two are exchanged.
+    #[error("event {expected} is missing, event {found} is in its place")]
+    Gap {
+        /// The number that comes next.
+        expected: u64,
+        /// The number that is there.
+        found: u64,
+    },
+    /// Not chained to the one before.
+    #[error("event {seq} does not continue the one before it")]
+    Unchained {
+        /// Which.
+        seq: u64,
+    },
+    /// Altered after it was written.
+    #[error("event {seq} was altered: its hash does not fit its content")]
+    Altered {
+        /// Which.
+        seq: u64,
+    },
+    /// An event that this state can't have.
+    #[error("event {seq} cannot follow what came before: {problem}")]
+    Impossible {
+        /// Which.
+        seq: u64,
+        /// Why.
+        problem: &'static str,
+    },
+}
+
+/// Folds a whole log.
+///
+/// # Errors
+/// Every [`ChainError`].
+pub fn replay<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<State, ChainError> {
+    let mut records = records.into_iter();
+    let mut state = State::begin(records.next().ok_or(ChainError::Empty)?)?;
+    records.try_for_each(|record| state.apply(record))?;
+    Ok(state)
+}
+
+impl State {
+    /// The state after the first record.
+    ///
+    /// # Errors
+    /// [`ChainError`] if it is no first record.
+    pub fn begin(record: &Record) -> Result<Self, ChainError> {
+        let Event::Created {
+            computation,
+            name,
+            owner,
+            code_provider,
+            data_providers,
+            result_consumers,
+            dev_mode,
+            policy,
+        } = &record.event
+        else {
+            return Err(ChainError::Creation { seq: record.seq });
+        };
+        check_chain(record, 0, GENESIS)?;
+        let of_role = |role, emails: &[Email]| -> Vec<Participant> {
+            let new = |(email, index): (&Email, u16)| Participant {
+                id: ParticipantId { role, index },
+                email: email.clone(),
+                registered: None,
+                files: Vec::new(),
+                done_at: None,
+                release: None,
+            };
+            emails.iter().zip(0..).map(new).collect()
+        };
+        let participants = [
+            of_role(Role::CodeProvider, std::slice::from_ref(code_provider)),
+            of_role(Role::DataProvider, data_providers),
+            of_role(Role::ResultConsumer, result_consumers),
+        ]
+        .concat();
+        Ok(Self {
+            computation: *computation,
+            name: name.clone(),
+            owner: owner.clone(),
+            created_at: record.at,
+            dev_mode: *dev_mode,
+            policy: policy.clone(),
+            participants,
+            code: None,
+            identity: None,
+            runs: Vec::new(),
+            closed: Closed::Open,
+            head: (record.seq, record.hash),
+            run_wanted: true,
+            halted: false,
+        })
+    }
+
+    /// Takes in the next record.
+    ///
+    /// # Errors
+    /// Every [`ChainError`] but `Empty`; the state is then as it was.
+    pub fn apply(&mut self, record: &Record) -> Result<(), ChainError> {
+        let (seq, hash) = self.head;
+        check_chain(record, seq + 1, hash)?;
+        let impossible = |problem| ChainError::Impossible { seq: record.seq, problem };
+        self.fold(&record.event, record.at).map_err(impossible)?;
+        self.head = (record.seq, record.hash);
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &Event, at: Timestamp) -> Result<(), &'static str> {
+        match event {
+            Event::Created { .. } => return Err("it was created before"),
+            Event::Registered { participant, public_key, suite } => {
+                self.participant_mut(*participant)?.registered = Some((*public_key, *suite, at));
+            }
+            Event::CodeUploaded { files, archive } => {
+                let (files, archive) = (files.clone(), *archive);
+                self.code = Some(Code { files, archive, uploaded_at: at });
+                self.halted = false;
+                self.run_wanted = true;
+            }
+            Event::CodeReset => self.code = None,
+            Event::IdentityPublished { enclave, manifest, keys, evidence } => {
+                self.identity = Some(Identity {
+                    enclave: *enclave,
+                    digest: Digest::of(manifest.as_bytes()),
+                    manifest: manifest.clone(),
+                    keys: keys.clone(),
+                    evidence: evidence.clone(),
+                });
+            }
+            Event::IdentityWithdrawn { reason } => {
+                self.identity = None;
+                self.participants.iter_mut().for_each(|p| p.release = None);
+                self.halted = *reason == Withdrawal::KeysRefused;
+                self.run_wanted = true;
+            }
+            Event::DataUploaded { participant, file } => {
+                let files = &mut self.participant_mut(*participant)?.files;
+                match files.iter_mut().find(|(known, _)| known.name == file.name) {
+                    Some((known, _)) => *known = file.clone(),
+                    None => files.push((file.clone(), at)),
+                }
+            }
+            Event::DataReset { participant } => {
+                let participant = self.participant_mut(*participant)?;
+                participant.files.clear();
+                participant.done_at = None;
+                participant.release = None;
+            }
+            Event::DataDone { participant } => {
+                self.participant_mut(*participant)?.done_at = Some(at);
+            }
+            Event::KeyProvisioned { participant, release } => {
+                self.participant_mut(*participant)?.release = Some((release.clone(), at));
+            }
+            Event::KeyRevoked { participant } => self.participant_mut(*participant)?.release = None,
+            Event::RunRequested => {
+                self.run_wanted = true;
+                self.halted = false;
+            }
+            Event::RunStarted { run } => {
+                let identity = self.identity.clone().ok_or("no identity stands")?;
+                self.runs.push(Run { number: *run, started_at: at, identity, end: None });
+                self.run_wanted = false;
+            }
+            Event::RunFinished { run, receipt, log } => {
+                let open = self.open_run(*run)?;
+                let said = open.check_receipt(receipt).ok_or("its receipt is not the enclave's")?;
+                let (status, results) = (said.status, said.results);
+                let (receipt, log) = (Some(receipt.clone()), log.clone());
+                open.end = Some(RunEnd { at, status, results, receipt, log });
+            }
+            Event::RunLost { run } => {
+                let reason = "the enclave was lost during the run".to_owned();
+                let status = RunStatus::Failed { reason, exit_code: None };
+                let open = self.open_run(*run)?;
+                open.end = Some(RunEnd { at, status, results: vec![], receipt: None, log: None });
+            }
+            Event::Archived => self.closed = Closed::Archived,
+            Event::Removed => self.closed = Closed::Removed,
+        }
+        Ok(())
+    }
+
+    fn participant_mut(&mut self, id: ParticipantId) -> Result<&mut Participant, &'static str> {
+        let found = self.participants.iter_mut().find(|p| p.id == id);
+        found.ok_or("no such participant")
+    }
+
+    fn open_run(&mut self, number: u32) -> Result<&mut Run, &'static str> {
+        let open = self.runs.last_mut().filter(|run| run.number == number && run.end.is_none());
+        open.ok_or("no such run is under way")
+    }
+
+    /// The participant `id`.
+    #[must_use]
+    pub fn participant(&self, id: ParticipantId) -> Option<&Participant> {
+        self.participants.iter().find(|p| p.id == id)
+    }
+
+    /// The participant that the account `email` is in `role`.
+    #[must_use]
+    pub fn participant_of(&self, email: &Email, role: Role) -> Option<&Participant> {
+        self.participants.iter().find(|p| p.email == *email && p.id.role == role)
+    }
+
+    /// Whether the account `email` owns the computation or takes part in it.
+    #[must_use]
+    pub fn concerns(&self, email: &Email) -> bool {
+        self.owner == *email || self.participants.iter().any(|p| p.email == *email)
+    }
+
+    /// The participants of one role, in order.
+    pub fn of_role(&self, role: Role) -> impl Iterator<Item = &Participant> {
+        self.participants.iter().filter(move |p| p.id.role == role)
+    }
+
+    /// Whether all is there for an enclave to make its identity.
+    #[must_use]
+    pub fn needs_enclave(&self) -> bool {
+        self.closed == Closed::Open
+            && self.identity.is_none()
+            && !self.halted
+            && self.code.is_some()
+            && self.participants.iter().all(|p| p.registered.is_some())
+    }
+
+    /// The run that is under way.
+    #[must_use]
+    pub fn running(&self) -> Option<&Run> {
+        self.runs.last().filter(|run| run.end.is_none())
+    }
+
+    /// Runs under the identity that stands.
+    #[must_use]
+    pub fn runs_of_identity(&self) -> u32 {
+        // By key, not by manifest: a new round of approvals has the same manifest.
+        let now = self.identity.as_ref().map(|identity| identity.keys.signing);
+        let count = self.runs.iter().filter(|run| Some(run.identity.keys.signing) == now).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the identity that stands has had all the runs that were approved.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.identity.is_some() && self.runs_of_identity() >= self.policy.max_runs
+    }
+
+    /// Whether the enclave may start a run now.
+    #[must_use]
+    pub fn ready_to_run(&self) -> bool {
+        let provided = |p: &Participant| {
+            p.release.is_some() && (p.id.role != Role::DataProvider || p.done_at.is_some())
+        };
+        self.closed == Closed::Open
+            && self.identity.is_some()
+            && self.run_wanted
+            && self.running().is_none()
+            && !self.is_exhausted()
+            && self.participants.iter().all(provided)
+    }
+
+    /// Where the computation stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        let last = self.runs.last();
+        match self.closed {
+            Closed::Archived => return Phase::Archived,
+            Closed::Removed => return Phase::Removed,
+            Closed::Open => {}
+        }
+        if last.is_some_and(|run| run.end.is_none()) || self.ready_to_run() {
+            return Phase::Running;
+        }
+        let end = last.and_then(|run| run.end.as_ref());
+        if let Some(end) = end.filter(|_| !self.run_wanted || self.halted) {
+            return match end.status {
+                RunStatus::Succeeded => Phase::Succeeded,
+                RunStatus::Failed { .. } => Phase::Failed,
+            };
+        }
+        match (self.needs_enclave(), &self.identity) {
+            (true, _) => Phase::WaitingForEnclave,
+            (false, Some(_)) => Phase::Collecting,
+            (false, None) => Phase::Preparing,
+        }
+    }
+
+    /// What has to happen before the next run, a line each; empty when nothing has to.
+    #[must_use]
+    pub fn waiting_for(&self) -> Vec<String> {
+        if matches!(
+            self.phase(),
+            Phase::Archived | Phase::Removed | Phase::Running | Phase::Succeeded | Phase::Failed
+        ) {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        for p in &self.participants {
+            let data = p.id.role == Role::DataProvider;
+            if p.registered.is_none() {
+                lines.push(format!("{} has to join as {}", p.email, p.id));
+            } else if data && p.done_at.is_none() {
+                lines.push(format!("{} has to push data and say done", p.email));
+            }
+        }
+        if self.code.is_none() {
+            let provider = self.of_role(Role::CodeProvider).map(|p| p.email.to_string());
+            lines.extend(provider.map(|email| format!("{email} has to push the code")));
+        }
+        if self.identity.is_some() {
+            let unreleased = self.participants.iter().filter(|p| p.release.is_none());
+            lines.extend(
+                unreleased.map(|p| format!("{} has to verify and approve as {}", p.email, p.id)),
+            );
+        } else if self.needs_enclave() {
+            lines.push("an enclave has to make its identity".to_owned());
+        }
+        lines
+    }
+}
+
+impl Run {
+    /// What `receipt` says, if this run's identity signed it about this run.
+    fn check_receipt(&self, receipt: &Envelope) -> Option<Receipt> {
+        let said = receipt.verify(&self.identity.keys.signing).ok()?;
+        (said.run == self.number && said.manifest == self.identity.digest).then_some(said)
+    }
+}
+
+fn check_chain(record: &Record, seq: u64, previous: Digest) -> Result<(), ChainError> {
+    if record.seq != seq {
+        return Err(ChainError::Gap { expected: seq, found: record.seq });
+    }
+    if record.previous != previous {
+        return Err(ChainError::Unchained { seq });
+    }
+    if record.hash != record.computed_hash() {
+        return Err(ChainError::Altered { seq });
+    }
+    Ok(())
+}
+
+impl State {
+    /// Takes in events that [`crate::decide()`] has accepted; returns their records.
+    ///
+    /// # Errors
+    /// [`ChainError::Impossible`] would be a mistake in `decide`.
+    pub fn append(
+        &mut self,
+        at: Timestamp,
+        actor: &Actor,
+        events: Vec<Event>,
+    ) -> Result<Vec<Record>, ChainError> {
+        let mut next = self.clone();
+        let records = events
+            .into_iter()
+            .map(|event| {
+                let record = Record::chain(Some(next.head), at, actor.clone(), event);
+                next.apply(&record).map(|()| record)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        *self = next;
+        Ok(records)
+    }
+}

@@ -1,0 +1,76 @@
+//! What server and enclave say to each other: claims, leases, heartbeats, runs.
+//!
+//! The enclave believes none of it: it folds the events itself, and binds what it read into the
+//! manifest that participants approve.
+
+use crate::{EnclaveId, Record, event::DataFile};
+use sealroom_protocol::{ComputationId, Evidence, EvidenceKind, IdentityKeys, receipt::Envelope};
+use serde::{Deserialize, Serialize};
+
+macro_rules! bodies {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident: $type:ty,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub struct $name { $($(#[$fmeta])* pub $field: $type,)* }
+    )*};
+}
+
+bodies! {
+    /// `POST /enclave/claims`: an idle enclave asks for work.
+    pub struct ClaimRequest {
+        /// Its name, fresh for each process.
+        pub enclave: EnclaveId,
+        /// Its version.
+        pub version: String,
+        /// The evidence that it gives.
+        pub attester: EvidenceKind,
+    }
+
+    /// A computation that the enclave now holds the lease on.
+    pub struct Claim {
+        /// Which.
+        pub computation: ComputationId,
+        /// Names the lease in later calls (header `x-sealroom-lease`).
+        pub lease: String,
+        /// The lease ends this many seconds after the last heartbeat.
+        pub lease_seconds: u64,
+    }
+
+    /// `GET /enclave/computations/{id}/events?after=SEQ`: what happened since.
+    pub struct Events {
+        /// The records after the one asked for, in order; empty when the wait ran out.
+        pub records: Vec<Record>,
+    }
+
+    /// `POST /enclave/computations/{id}/identity`.
+    pub struct PublishIdentity {
+        /// The canonical manifest.
+        pub manifest: String,
+        /// Its keys.
+        pub keys: IdentityKeys,
+        /// What it shows for itself.
+        pub evidence: Evidence,
+    }
+
+    /// The answer to `POST /enclave/computations/{id}/runs`.
+    pub struct RunNumber {
+        /// The number of the run that was started.
+        pub run: u32,
+    }
+
+    /// `POST /enclave/computations/{id}/runs/{run}/finish`.
+    pub struct FinishRun {
+        /// The signed receipt.
+        pub receipt: Envelope,
+        /// The sealed log, if one was uploaded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub log: Option<DataFile>,
+        /// Whether the keys were refused.
+        #[serde(default)]
+        pub keys_refused: bool,
+    }
+}
+
+/// The header that carries the lease.
+pub const LEASE_HEADER: &str = "x-sealroom-lease";
