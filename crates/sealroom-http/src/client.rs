@@ -52,6 +52,14 @@ pub enum Body<'a> {
     },
 }
 
+impl Body<'_> {
+    /// The JSON text of `value`.
+    #[must_use]
+    pub fn json(value: &impl Serialize) -> Self {
+        Self::Json(serde_json::to_vec(value).expect("API bodies have string keys"))
+    }
+}
+
 impl Client {
     /// A client of the server at `base`, an `http:` or `https:` URL.
     ///
@@ -117,8 +125,7 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T, HttpError> {
-        let body = serde_json::to_vec(body).expect("API bodies have string keys");
-        self.json(self.call(method, path, Body::Json(body))?)
+        self.json(self.call(method, path, Body::json(body))?)
     }
 
     /// Reads a JSON answer.
@@ -151,7 +158,8 @@ impl Client {
         let mut renewed = false;
         loop {
             let access = self.access_token()?;
-            let result = self.attempt(&method, path, &mut body, access.as_ref().map(|t| t.as_str()));
+            let result =
+                self.attempt(&method, path, &mut body, access.as_ref().map(|t| t.as_str()));
             let wait = waits.next().filter(|_| !once);
             match (result, wait) {
                 (Ok(response), Some(wait)) if matches!(response.status().as_u16(), 502 | 503) => {

@@ -1,0 +1,81 @@
+//! The command line.
+
+use sealroom_lifecycle::EnclaveId;
+use std::{ffi::OsString, path::PathBuf};
+use uuid::Uuid;
+
+const HELP: &str = "\
+The trusted program of Sealroom: takes on one computation of a server, serves it, and ends.
+`sealroom serve` starts it by itself; in a confidential VM a service manager does.
+
+Usage: sealroom-enclave run --server URL --token-file FILE [OPTIONS]
+
+Options:
+      --server URL         the server to work for
+      --token-file FILE    refresh token of kind `enclave` (`sealroom account add --kind enclave`)
+      --work-dir DIR       where ciphertext is kept meanwhile [default: the system's temporary folder]
+      --runtime DIR        the Python environment [default: the one that `make setup` made]
+      --attester KIND      `auto` or `simulated` [default: auto]
+      --id UUID            its name in logs and leases [default: a fresh one]
+      --help               print this
+      --version            print the version
+
+Environment:
+  SEALROOM_LOG             what is logged to stderr: error, warn, info, debug [default: info]
+";
+
+pub(crate) enum Command {
+    Print(String),
+    Run(RunArgs),
+}
+
+pub(crate) struct RunArgs {
+    pub(crate) server: String,
+    pub(crate) token_file: PathBuf,
+    pub(crate) work_dir: Option<PathBuf>,
+    pub(crate) runtime: Option<PathBuf>,
+    pub(crate) attester: String,
+    pub(crate) id: EnclaveId,
+}
+
+pub(crate) fn parse() -> Result<Command, lexopt::Error> {
+    use lexopt::prelude::*;
+    let mut parser = lexopt::Parser::from_env();
+    let (mut server, mut token_file, mut work_dir, mut runtime) = (None, None, None, None);
+    let (mut attester, mut id) = ("auto".to_owned(), Uuid::new_v4());
+    let mut run = false;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Value(word) if word == "run" && !run => run = true,
+            Long("server") => server = Some(parser.value()?.string()?),
+            Long("token-file") => token_file = Some(path(parser.value()?)),
+            Long("work-dir") => work_dir = Some(path(parser.value()?)),
+            Long("runtime") => runtime = Some(path(parser.value()?)),
+            Long("attester") => attester = parser.value()?.string()?,
+            Long("id") => id = parser.value()?.parse()?,
+            Short('h') | Long("help") => return Ok(Command::Print(HELP.to_owned())),
+            Short('V') | Long("version") => {
+                return Ok(Command::Print(format!(
+                    "sealroom-enclave {}\n",
+                    crate::compose::VERSION
+                )));
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    if !run {
+        return Err("the command `run` is missing".into());
+    }
+    Ok(Command::Run(RunArgs {
+        server: server.ok_or("--server is missing")?,
+        token_file: token_file.ok_or("--token-file is missing")?,
+        work_dir,
+        runtime,
+        attester,
+        id: EnclaveId(id),
+    }))
+}
+
+fn path(value: OsString) -> PathBuf {
+    PathBuf::from(value)
+}

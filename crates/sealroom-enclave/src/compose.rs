@@ -1,0 +1,77 @@
+//! The manifest: made here, from what the server handed over, and enforced here. Pure.
+
+use sealroom_lifecycle::State;
+use sealroom_protocol::{
+    CodeFile, Digest, EvidenceKind, Manifest,
+    manifest::{
+        CanonicalManifest, ComputationPart, EnvironmentPart, PackagePart, ParticipantPart,
+        RuntimePart, VERSION as MANIFEST_VERSION,
+    },
+};
+use sealroom_sandbox::RuntimeReport;
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why there can be no manifest.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ComposeError {
+    #[error("{0} has not joined")]
+    NotJoined(String),
+    #[error("the policy can't be enforced")]
+    Policy(#[from] sealroom_protocol::policy::PolicyError),
+}
+
+/// What the runtime is, as this machine found it.
+pub(crate) struct Environment<'a> {
+    pub(crate) report: &'a RuntimeReport,
+    pub(crate) profile: &'a str,
+    pub(crate) lock: Digest,
+    pub(crate) attester: EvidenceKind,
+}
+
+pub(crate) fn manifest(
+    state: &State,
+    code: Vec<CodeFile>,
+    environment: &Environment<'_>,
+) -> Result<CanonicalManifest, ComposeError> {
+    state.policy.check()?;
+    let participant = |p: &sealroom_lifecycle::state::Participant| match p.registered {
+        Some((public_key, suite, _)) => {
+            Ok(ParticipantPart { role: p.id.role, email: p.email.clone(), suite, public_key })
+        }
+        None => Err(ComposeError::NotJoined(p.id.to_string())),
+    };
+    let report = environment.report;
+    let mut packages: Vec<PackagePart> = report
+        .packages
+        .iter()
+        .map(|p| PackagePart { name: p.name.clone(), version: p.version.clone(), wheels: vec![] })
+        .collect();
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Manifest {
+        version: MANIFEST_VERSION.to_owned(),
+        computation: ComputationPart {
+            uuid: state.computation,
+            name: state.name.clone(),
+            owner: state.owner.clone(),
+            created_at: state.created_at,
+            dev_mode: state.dev_mode,
+        },
+        participants: state.participants.iter().map(participant).collect::<Result<_, _>>()?,
+        code,
+        environment: EnvironmentPart {
+            profile: environment.profile.to_owned(),
+            python: report.python_version.clone(),
+            lock_sha256: environment.lock,
+            packages,
+        },
+        policy: state.policy.clone(),
+        runtime: RuntimePart {
+            enclave: VERSION.to_owned(),
+            attester: environment.attester,
+            jail: report.jail.clone(),
+        },
+    }
+    .canonical())
+}

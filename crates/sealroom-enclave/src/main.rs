@@ -1,0 +1,84 @@
+//! `sealroom-enclave`: the trusted program of Sealroom.
+//!
+//! It dials a server, takes on one computation, and serves it until it ends; then the process ends,
+//! and what it knew is gone. Whoever starts it (`sealroom serve`, or a service manager in a
+//! confidential VM) starts the next. Everything that comes from outside is checked before use:
+//!
+//! - [`session`]: one computation from claim to end
+//! - [`server`]: the calls to the server
+//! - [`compose`]: the manifest, made from what the server handed over
+//! - [`identity`], [`attester`]: fresh keys, and evidence for them
+//! - [`release`]: opening the participants' keys
+//! - [`fetch`]: ciphertext onto the local disk
+//! - [`run`], [`results`]: executing the code, sealing what it wrote
+#![forbid(unsafe_code)]
+
+mod args;
+mod attester;
+mod compose;
+mod fetch;
+mod heartbeat;
+mod identity;
+mod release;
+mod results;
+mod run;
+mod server;
+mod session;
+
+use anyhow::Context as _;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use sealroom_sandbox::{Launcher, Runtime};
+use std::{io::Write as _, process::ExitCode};
+
+fn main() -> ExitCode {
+    // The launcher and the jail are stages of this same program.
+    if let Some(code) = sealroom_sandbox::run_hidden_stage() {
+        return code;
+    }
+    let command = match args::parse() {
+        Ok(command) => command,
+        Err(error) => return usage_error(&error.to_string()),
+    };
+    let args = match command {
+        args::Command::Print(text) => {
+            // A closed pipe is no error.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        args::Command::Run(args) => args,
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SEALROOM_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match start(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(id = %args.id, "enclave stops: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage_error(problem: &str) -> ExitCode {
+    let text = format!("error: {problem}\nhint: see `sealroom-enclave --help`\n");
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::from(2)
+}
+
+fn start(args: &args::RunArgs) -> anyhow::Result<()> {
+    no_core_dumps().context("cannot switch core dumps off")?;
+    let runtime = Runtime::locate(args.runtime.as_deref())?;
+    // Before anything secret exists: what the launcher never had it can't lose.
+    let launcher = Launcher::start()?;
+    let report = launcher.probe(&runtime).context("the Python environment does not work")?;
+    tracing::info!(id = %args.id, python = %report.python_version, "enclave is ready");
+    let setting =
+        session::Setting { args, launcher: &launcher, runtime: &runtime, report: &report };
+    session::serve_one(&setting)
+}
+
+/// A crash must not write keys to a disk, and no other process of the host's user may read them.
+fn no_core_dumps() -> rustix::io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}

@@ -1,0 +1,322 @@
+//! One run: keys opened, inputs fetched, code executed, results sealed, receipt signed.
+
+use crate::{
+    fetch::{self, FetchError},
+    release::{self, KeyRefusal, Released},
+    results::SealedResults,
+    session::Session,
+};
+use sealroom_http::HttpError;
+use sealroom_lifecycle::{event::DataFile, wire::FinishRun};
+use sealroom_protocol::{
+    FileContext, FileKind, InventoryEntry, LogPolicy, Role, Timestamp,
+    context::log_path,
+    receipt::{Input as ReceiptInput, Receipt, RunStatus, SealedResult},
+};
+use sealroom_sandbox::{
+    CodeFile as JobCode, Exit, FileSource, Input, Job, Limits, Outcome, SandboxError, Source,
+};
+use sealroom_seal::{
+    Digest,
+    stream::{OpenError, SealWriter, SealedFile},
+};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Why a run has no results. The text goes to everybody who takes part, so it says nothing that the
+/// code or the data said.
+#[derive(Debug, thiserror::Error)]
+enum RunFailure {
+    #[error(transparent)]
+    Keys(#[from] KeyRefusal),
+    #[error("`{path}` of the code does not open with the code provider's key")]
+    Code { path: String, source: OpenError },
+    #[error("file {number} of data provider {provider} does not open with its key")]
+    Data { provider: u16, number: usize, source: OpenError },
+    #[error("an input could not be fetched")]
+    Fetch(#[from] FetchError),
+    #[error("the jail could not be started")]
+    Sandbox(#[from] SandboxError),
+    #[error("{reason}")]
+    Exit { reason: String, exit_code: Option<i32> },
+    #[error("the work folder cannot be used")]
+    Disk(#[from] io::Error),
+}
+
+/// What a run left behind.
+#[derive(Default)]
+struct Products {
+    inputs: Vec<ReceiptInput>,
+    results: Vec<(SealedResult, File)>,
+    log: Option<File>,
+}
+
+/// Executes run `number` and publishes its end. An error is one of the server's; a failed run is not
+/// an error here.
+pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<(), HttpError> {
+    let started_at = now();
+    let mut products = Products::default();
+    let outcome = attempt(session, number, &mut products);
+    let keys_refused = matches!(outcome, Err(RunFailure::Keys(_)));
+    let status = match outcome {
+        Ok(()) => RunStatus::Succeeded,
+        Err(failure) => {
+            products.results.clear();
+            failed(&failure)
+        }
+    };
+    for (result, file) in &products.results {
+        session.server.put_result(number, result.consumer, &result.name, file)?;
+    }
+    let log = match &products.log {
+        Some(file) => Some(put_log(session, number, file)?),
+        None => None,
+    };
+    match &status {
+        RunStatus::Succeeded => tracing::info!(run = number, "run succeeded"),
+        RunStatus::Failed { reason, .. } => tracing::info!(run = number, "run failed: {reason}"),
+    }
+    let receipt = Receipt {
+        computation: session.state.computation,
+        manifest: session.manifest.digest(),
+        run: number,
+        started_at,
+        ended_at: now(),
+        status,
+        inputs: products.inputs,
+        results: products.results.into_iter().map(|(result, _)| result).collect(),
+    }
+    .sign(&session.identity.signing);
+    session.server.finish_run(number, &FinishRun { receipt, log, keys_refused })
+}
+
+fn now() -> Timestamp {
+    let millis = Timestamp::now().as_millisecond();
+    Timestamp::from_millisecond(millis).expect("a moment of today is in range")
+}
+
+fn failed(failure: &RunFailure) -> RunStatus {
+    let mut reason = failure.to_string();
+    let mut source = std::error::Error::source(failure);
+    while let Some(error) = source {
+        reason = format!("{reason}: {error}");
+        source = error.source();
+    }
+    let exit_code = match failure {
+        RunFailure::Exit { exit_code, .. } => *exit_code,
+        _ => None,
+    };
+    RunStatus::Failed { reason, exit_code }
+}
+
+fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Result<(), RunFailure> {
+    let released = release::open_all(&session.state, &session.manifest, &session.identity)?;
+    let code = open_code(session, &released)?;
+    let inputs = fetch_inputs(session, &released, &mut products.inputs)?;
+    let count = |role| released.iter().filter(|r| r.id.role == role).count() as u32;
+    let computation = session.state.computation;
+    let mut results =
+        SealedResults::new(computation, number, &released, session.work_dir.to_owned());
+    let job = Job {
+        code,
+        inputs,
+        providers: count(Role::DataProvider),
+        consumers: count(Role::ResultConsumer),
+        limits: limits(session),
+        results: &mut results,
+        cancel: session.heartbeat.lost(),
+    };
+    let outcome = session.setting.launcher.run(session.setting.runtime, job)?;
+    products.log = seal_log(session, number, &released, &outcome)?;
+    judge(outcome.exit)?;
+    products.results = results.into_finished();
+    Ok(())
+}
+
+fn limits(session: &Session<'_>) -> Limits {
+    let policy = &session.manifest.manifest().policy;
+    Limits {
+        wall: Duration::from_secs(policy.max_run_seconds),
+        memory_bytes: policy.max_memory_bytes,
+        processes: policy.max_processes,
+        scratch_bytes: policy.max_scratch_bytes,
+        result_bytes: policy.max_result_bytes,
+        result_count: policy.max_results,
+        log_bytes: policy.max_log_bytes,
+    }
+}
+
+fn judge(exit: Exit) -> Result<(), RunFailure> {
+    let failure = |reason: String, exit_code| Err(RunFailure::Exit { reason, exit_code });
+    match exit {
+        Exit::Code(0) => Ok(()),
+        Exit::Code(code) => failure(format!("the code ended with exit code {code}"), Some(code)),
+        Exit::Signal(signal) => failure(format!("the code was ended by signal {signal}"), None),
+        Exit::TimedOut => failure("the code took longer than the policy allows".to_owned(), None),
+        Exit::Cancelled => failure("the run was cancelled".to_owned(), None),
+        Exit::LimitExceeded(limit) => failure(format!("the code broke a limit: {limit}"), None),
+    }
+}
+
+/// A sealed file as the jail reads it.
+struct Sealed(SealedFile);
+
+impl Source for Sealed {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        Ok(self.0.read_at(offset, out)?)
+    }
+}
+
+fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode>, RunFailure> {
+    let provider = released
+        .iter()
+        .find(|r| r.id.role == Role::CodeProvider)
+        .expect("the manifest names a code provider, and every participant has released");
+    let open = |file: &sealroom_protocol::CodeFile| {
+        let stored = session.code.stored(&file.path)?;
+        let path = file.path.as_str();
+        let source: Arc<dyn Source> = if file.sealed {
+            let context = FileContext {
+                computation: session.state.computation,
+                participant: &provider.public_key,
+                kind: FileKind::Code,
+                path,
+            };
+            let opened = SealedFile::new(stored, &provider.file_key, &context.associated_data());
+            let fault = |source| RunFailure::Code { path: path.to_owned(), source };
+            Arc::new(Sealed(opened.map_err(fault)?))
+        } else {
+            Arc::new(FileSource::new(stored)?)
+        };
+        Ok(JobCode { path: path.to_owned(), sealed: file.sealed, source })
+    };
+    session.code.files.iter().map(open).collect()
+}
+
+/// Every listed file, in the order that the providers' own clocks give; ties go by provider.
+fn in_order(released: &[Released]) -> Vec<(&Released, usize, &InventoryEntry)> {
+    let mut files: Vec<_> = released
+        .iter()
+        .flat_map(|r| r.inventory.iter().enumerate().map(move |(number, entry)| (r, number, entry)))
+        .collect();
+    files.sort_by_key(|(_, _, entry)| entry.uploaded_at);
+    files
+}
+
+fn fetch_inputs(
+    session: &Session<'_>,
+    released: &[Released],
+    listed: &mut Vec<ReceiptInput>,
+) -> Result<Vec<Input>, RunFailure> {
+    let fetch = |(provider, number, entry): (&Released, usize, &InventoryEntry)| {
+        let content = session.server.data(provider.id, &entry.name).map_err(FetchError::from)?;
+        let file = fetch::data(content, session.work_dir, entry)?;
+        let context = FileContext {
+            computation: session.state.computation,
+            participant: &provider.public_key,
+            kind: FileKind::Data,
+            path: entry.name.as_str(),
+        };
+        let index = provider.id.index;
+        let opened = SealedFile::new(file, &provider.file_key, &context.associated_data())
+            .map_err(|source| RunFailure::Data { provider: index, number, source })?;
+        listed.push(ReceiptInput { provider: index, file: entry.clone() });
+        let name = entry.name.to_string();
+        Ok(Input { provider: index.into(), name, source: Arc::new(Sealed(opened)) })
+    };
+    in_order(released).into_iter().map(fetch).collect()
+}
+
+/// Seals what the code printed for whom the policy names; `None` if that is nobody.
+fn seal_log(
+    session: &Session<'_>,
+    number: u32,
+    released: &[Released],
+    outcome: &Outcome,
+) -> io::Result<Option<File>> {
+    let reader = match session.manifest.manifest().policy.logs {
+        LogPolicy::None => return Ok(None),
+        LogPolicy::CodeProvider => released.iter().find(|r| r.id.role == Role::CodeProvider),
+    };
+    let Some(reader) = reader else { return Ok(None) };
+    let context = FileContext {
+        computation: session.state.computation,
+        participant: &reader.public_key,
+        kind: FileKind::Log,
+        path: &log_path(number),
+    };
+    let file = tempfile::tempfile_in(session.work_dir)?;
+    let mut out = SealWriter::new(file, &reader.file_key, &context.associated_data())?;
+    out.write_all(&outcome.log)?;
+    if outcome.log_truncated {
+        out.write_all(b"\n[the log was cut off here]\n")?;
+    }
+    out.finish().map(Some)
+}
+
+fn put_log(session: &Session<'_>, number: u32, file: &File) -> Result<DataFile, HttpError> {
+    session.server.put_log(number, file)?;
+    let mut hasher = sealroom_seal::Hasher::default();
+    let mut reader = file.try_clone().map_err(HttpError::Transfer)?;
+    io::Seek::rewind(&mut reader).map_err(HttpError::Transfer)?;
+    let size = io::copy(&mut reader, &mut hasher).map_err(HttpError::Transfer)?;
+    let name = "log".parse().expect("a plain name");
+    let sha256: Digest = hasher.finish();
+    Ok(DataFile { name, size, sha256 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealroom_protocol::ParticipantId;
+    use sealroom_seal::{FileKey, sign::PublicKey};
+
+    fn provider(index: u16, files: &[(&str, u64)]) -> Released {
+        let entry = |(name, uploaded_at): &(&str, u64)| InventoryEntry {
+            name: name.parse().unwrap(),
+            size: 0,
+            sha256: Digest::of(b""),
+            uploaded_at: *uploaded_at,
+        };
+        Released {
+            id: ParticipantId { role: Role::DataProvider, index },
+            public_key: PublicKey::from_bytes([0; 32]),
+            file_key: FileKey::random(),
+            inventory: files.iter().map(entry).collect(),
+        }
+    }
+
+    #[test]
+    fn inputs_come_in_the_order_that_the_providers_signed() {
+        let released =
+            [provider(0, &[("a", 1), ("b", 5)]), provider(1, &[("c", 3), ("d", 5), ("e", 5)])];
+        let names: Vec<&str> =
+            in_order(&released).iter().map(|(_, _, e)| e.name.as_str()).collect();
+        assert_eq!(names, ["a", "c", "b", "d", "e"]);
+    }
+
+    #[test]
+    fn a_failure_says_its_causes_and_its_exit_code() {
+        let failure = judge(Exit::Code(3)).unwrap_err();
+        let reason = "the code ended with exit code 3".to_owned();
+        assert_eq!(failed(&failure), RunStatus::Failed { reason, exit_code: Some(3) });
+        let refused = RunFailure::Keys(KeyRefusal::Release {
+            id: ParticipantId { role: Role::DataProvider, index: 1 },
+            source: sealroom_protocol::release::ReleaseRefusal::DoesNotOpen,
+        });
+        let RunStatus::Failed { reason, .. } = failed(&refused) else { panic!("it failed") };
+        assert_eq!(
+            reason,
+            "the key of the data provider 1 is refused: \
+             the released key does not open with this identity"
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! One computation, from claim to end.
+
+use crate::{
+    args::RunArgs,
+    attester::{self, Attester},
+    compose::{self, Environment},
+    fetch,
+    heartbeat::Heartbeat,
+    identity::Identity,
+    run,
+    server::{Leased, Server, is_lease_lost},
+};
+use anyhow::{Context as _, bail};
+use sealroom_http::{HttpError, RefreshToken};
+use sealroom_lifecycle::{
+    Record, State, replay,
+    state::{ChainError, Closed},
+    wire::{Claim, PublishIdentity},
+};
+use sealroom_protocol::{Digest, Timestamp, manifest::CanonicalManifest};
+use sealroom_sandbox::{Launcher, Runtime, RuntimeReport};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
+
+/// The runtime profile that runs get.
+const PROFILE: &str = "default";
+
+/// What the process has before it takes on a computation.
+pub(crate) struct Setting<'a> {
+    pub(crate) args: &'a RunArgs,
+    pub(crate) launcher: &'a Launcher,
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) report: &'a RuntimeReport,
+}
+
+/// A computation whose identity this process holds.
+pub(crate) struct Session<'a> {
+    pub(crate) setting: &'a Setting<'a>,
+    pub(crate) server: Arc<Leased>,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) work_dir: &'a Path,
+    pub(crate) state: State,
+    pub(crate) code: fetch::Code,
+    pub(crate) manifest: CanonicalManifest,
+    pub(crate) identity: Identity,
+}
+
+/// Takes on one computation and serves it until it ends.
+pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
+    let args = setting.args;
+    let token = fs::read_to_string(&args.token_file)
+        .with_context(|| format!("cannot read `{}`", args.token_file.display()))?;
+    let server = Server::new(&args.server, RefreshToken::new(&token))?;
+    let attester = attester::choose(&args.attester)?;
+    let work_dir = WorkDir::new(args.work_dir.as_deref()).context("cannot make a work folder")?;
+    let claim = wait_for_claim(&server, args, attester.as_ref())?;
+    tracing::info!(computation = %claim.computation, "took on a computation");
+    let leased = Arc::new(server.leased(&claim)?);
+    let lease = Duration::from_secs(claim.lease_seconds.clamp(1, 3600));
+    let heartbeat = Heartbeat::start(Arc::clone(&leased), lease);
+    let served =
+        Session::begin(setting, &claim, leased.clone(), heartbeat, &work_dir.0, attester.as_ref())
+            .and_then(Session::serve);
+    // Whatever happened: the server need not wait for the lease to run out.
+    if let Err(error) = leased.give_up() {
+        tracing::debug!("could not give the lease back: {error}");
+    }
+    tracing::info!(computation = %claim.computation, "computation forgotten");
+    served
+}
+
+fn wait_for_claim(
+    server: &Server,
+    args: &RunArgs,
+    attester: &dyn Attester,
+) -> anyhow::Result<Claim> {
+    loop {
+        match server.claim(args.id, attester.kind()) {
+            Ok(Some(claim)) => return Ok(claim),
+            Ok(None) => {}
+            Err(error @ HttpError::Unreachable { .. }) => {
+                tracing::warn!("{error}, trying again");
+                thread::sleep(Duration::from_secs(2));
+            }
+            Err(error) => bail!(anyhow::Error::new(error).context("the server gives no work")),
+        }
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Makes the manifest and the identity, and publishes them.
+    fn begin(
+        setting: &'a Setting<'a>,
+        claim: &Claim,
+        server: Arc<Leased>,
+        heartbeat: Heartbeat,
+        work_dir: &'a Path,
+        attester: &dyn Attester,
+    ) -> anyhow::Result<Self> {
+        let state = replay(&server.events(None)?).context("the server's log is refused")?;
+        if state.computation != claim.computation || !state.needs_enclave() {
+            bail!("the server's log is not of a computation that waits for an enclave");
+        }
+        let stored = state.code.as_ref().context("there is no code")?;
+        let code = fetch::code(server.code()?, work_dir, (&stored.files, stored.archive))
+            .context("the code is refused")?;
+        let environment = Environment {
+            report: setting.report,
+            profile: PROFILE,
+            lock: lock_digest(setting.runtime)?,
+            attester: attester.kind(),
+        };
+        let manifest = compose::manifest(&state, code.files.clone(), &environment)?;
+        let identity = Identity::fresh();
+        let keys = identity.public();
+        let report_data = keys.report_data(&manifest.digest(), &[]);
+        let evidence = attester.evidence(&report_data).context("no evidence can be had")?;
+        let publish = PublishIdentity { manifest: manifest.text().to_owned(), keys, evidence };
+        server.publish_identity(&publish)?;
+        tracing::info!(manifest = %manifest.digest(), "identity published");
+        let mut session =
+            Self { setting, server, heartbeat, work_dir, state, code, manifest, identity };
+        session.follow()?;
+        Ok(session)
+    }
+
+    /// Follows the computation and runs it whenever all is there.
+    fn serve(mut self) -> anyhow::Result<()> {
+        while !self.is_over()? {
+            if !self.state.ready_to_run() {
+                self.follow()?;
+                continue;
+            }
+            match self.server.start_run() {
+                Ok(number) => {
+                    run::execute(&self, number)?;
+                }
+                // Something changed meanwhile: a key was taken back, data was reset.
+                Err(error) if error.status() == Some(409) && !is_lease_lost(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.follow()?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is nothing left to do for this identity.
+    fn is_over(&self) -> anyhow::Result<bool> {
+        if self.heartbeat.lost().load(Ordering::Relaxed) {
+            bail!("the lease is lost");
+        }
+        let mine = self.identity.signing.public();
+        let stands = self.state.identity.as_ref().is_some_and(|i| i.keys.signing == mine);
+        let exhausted = self.state.is_exhausted() && self.state.running().is_none();
+        let expires_at = self.manifest.manifest().policy.expires_at;
+        let expired = expires_at.is_some_and(|end| Timestamp::now() >= end);
+        Ok(!stands || exhausted || expired || self.state.closed != Closed::Open)
+    }
+
+    /// Takes in what happened since; waits a while if nothing did.
+    fn follow(&mut self) -> anyhow::Result<()> {
+        let records = match self.server.events(Some(self.state.head.0)) {
+            Ok(records) => records,
+            Err(error) if is_lease_lost(&error) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!("cannot follow the computation: {error}");
+                thread::sleep(Duration::from_secs(1));
+                return Ok(());
+            }
+        };
+        apply(&mut self.state, &records).context("the server's log is refused")
+    }
+}
+
+/// SHA-256 of the lock file that set-up has put beside the packages which it installed from it.
+fn lock_digest(runtime: &Runtime) -> anyhow::Result<Digest> {
+    let path = runtime.root().join(PROFILE).join("requirements.lock");
+    let lock = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(Digest::of(&lock))
+}
+
+fn apply(state: &mut State, records: &[Record]) -> Result<(), ChainError> {
+    records.iter().try_for_each(|record| state.apply(record))
+}
+
+/// A folder of one's own for ciphertext. What an earlier process left there is removed first.
+struct WorkDir(PathBuf);
+
+impl WorkDir {
+    fn new(chosen: Option<&Path>) -> std::io::Result<Self> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let path = match chosen {
+            Some(path) => path.to_owned(),
+            None => std::env::temp_dir().join(format!("sealroom-enclave-{}", std::process::id())),
+        };
+        if path.exists() {
+            fs::remove_dir_all(&path)?;
+        }
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
