@@ -1,0 +1,120 @@
+//! Verifying with what the profile knows, and releasing a key.
+
+use crate::{
+    ClientError, Session,
+    check::{self, Expectation, Verification},
+};
+use sealroom_http::Body;
+use sealroom_protocol::{
+    ComputationId, Digest, KeyRelease, Role,
+    api::{Computation, Identity},
+    release::Recipient,
+};
+use sealroom_seal::{release::ReleasedKeys, words::SafetyWords};
+
+/// What the caller accepts beyond the profile's own policy.
+#[derive(Clone, Debug, Default)]
+pub struct Acceptance {
+    /// Evidence that proves nothing.
+    pub allow_simulated: bool,
+    /// A computation that protects nothing.
+    pub allow_dev_mode: bool,
+    /// The code that was agreed on.
+    pub code_digest: Option<Digest>,
+}
+
+impl Session<'_> {
+    /// Verifies the identity that stands.
+    ///
+    /// # Errors
+    /// [`ClientError::NoIdentity`] if there is none; what was found is in the verdict, not an error.
+    pub fn verify(
+        &self,
+        computation: &Computation,
+        acceptance: &Acceptance,
+    ) -> Result<Verification, ClientError> {
+        let identity = computation.enclave.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        self.verify_identity(computation.uuid, identity, acceptance)
+    }
+
+    /// Verifies one identity with what the profile knows, not with what the server says.
+    pub(crate) fn verify_identity(
+        &self,
+        id: ComputationId,
+        identity: &Identity,
+        acceptance: &Acceptance,
+    ) -> Result<Verification, ClientError> {
+        let account = self.profile.account()?;
+        let memory = self.profile.memory(id)?;
+        let mut keys = Vec::new();
+        for role in Role::ALL {
+            match self.profile.keys(id, role) {
+                Ok(found) => keys.push((role, found.signing.public())),
+                Err(ClientError::NotJoined { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let is_code_provider = keys.iter().any(|(role, _)| *role == Role::CodeProvider);
+        let expectation = Expectation {
+            computation: id,
+            email: &account.email,
+            keys,
+            created: memory.created.as_ref(),
+            pushed_code: is_code_provider.then_some(memory.code.as_slice()),
+            code_digest: acceptance.code_digest,
+            bounds: &self.profile.bounds()?,
+            allow_dev_mode: acceptance.allow_dev_mode,
+            attestation: sealroom_attest::Policy {
+                danger_allow_simulated: acceptance.allow_simulated,
+            },
+        };
+        Ok(check::verify(identity, &expectation))
+    }
+
+    /// Verifies, and releases the keys of `roles` to the identity only if it is trusted.
+    ///
+    /// # Errors
+    /// [`ClientError::NotTrusted`] with the verdict; those of the profile and the server.
+    pub fn approve(
+        &self,
+        computation: &Computation,
+        roles: &[Role],
+        words: &SafetyWords,
+        acceptance: &Acceptance,
+    ) -> Result<Verification, ClientError> {
+        let id = computation.uuid;
+        let identity = computation.enclave.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let verification = self.verify_identity(id, identity, acceptance)?;
+        let (true, Some(manifest)) = (verification.verdict.is_trusted(), &verification.manifest)
+        else {
+            return Err(ClientError::NotTrusted(Box::new(verification.verdict)));
+        };
+        let sealing = identity.keys.sealing_key().map_err(|_| ClientError::NoIdentity)?;
+        let to = Recipient {
+            computation: id,
+            manifest: manifest.digest(),
+            identity: &identity.keys.signing,
+            sealing: &sealing,
+        };
+        let pre_shared_key = words.pre_shared_key(id.as_bytes());
+        let memory = self.profile.memory(id)?;
+        for role in roles {
+            let keys = self.profile.keys(id, *role)?;
+            let released =
+                ReleasedKeys { pre_shared_key: pre_shared_key.clone(), file_key: keys.file };
+            let inventory = match role {
+                Role::DataProvider => memory.inventory.clone(),
+                _ => vec![],
+            };
+            let release = KeyRelease::seal(&to, *role, &keys.signing, &released, inventory)
+                .map_err(|_| ClientError::NoIdentity)?;
+            self.post(id, "/key/release", Body::json(&release))?;
+        }
+        let (key, digest) = (identity.keys.signing, manifest.digest());
+        self.profile.remember(id, |memory| {
+            memory.approved.insert(key, digest);
+        })?;
+        self.profile.set_words(id, words)?;
+        Ok(verification)
+    }
+}

@@ -1,0 +1,220 @@
+//! Verifying: is this enclave what I think it is? Pure: what is known comes in, a verdict comes out.
+
+use sealroom_attest::{Check, Group, Verdict};
+use sealroom_protocol::{
+    CodeFile, ComputationId, Digest, Email, LogPolicy, Manifest, Policy, PublicKey, Role, api,
+    code::code_digest, manifest::CanonicalManifest,
+};
+
+/// What a participant knows, and what it accepts.
+#[derive(Debug)]
+pub struct Expectation<'a> {
+    /// The computation that was asked about.
+    pub computation: ComputationId,
+    /// The participant's address.
+    pub email: &'a Email,
+    /// The roles and keys that it has joined with.
+    pub keys: Vec<(Role, PublicKey)>,
+    /// What it created, if it is the owner.
+    pub created: Option<&'a api::NewComputation>,
+    /// The code that it pushed, if it is the code provider.
+    pub pushed_code: Option<&'a [CodeFile]>,
+    /// The digest of the code that it was told, if it was.
+    pub code_digest: Option<Digest>,
+    /// The widest limits that it agrees to.
+    pub bounds: &'a Policy,
+    /// Whether a computation that protects nothing will do.
+    pub allow_dev_mode: bool,
+    /// What evidence it accepts.
+    pub attestation: sealroom_attest::Policy,
+}
+
+/// A finished verification.
+#[derive(Debug)]
+pub struct Verification {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// The manifest, if there is one.
+    pub manifest: Option<CanonicalManifest>,
+}
+
+/// Checks a published identity against what the participant knows.
+#[must_use]
+pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verification {
+    let canonical = match CanonicalManifest::parse(&identity.manifest) {
+        Ok(canonical) => canonical,
+        Err(error) => {
+            let hint = "do not approve; the server or the enclave has a fault";
+            let failed =
+                Check::failed(Group::Computation, "manifest-unreadable", error.to_string(), hint);
+            return Verification { verdict: vec![failed].into(), manifest: None };
+        }
+    };
+    let manifest = canonical.manifest();
+    let mut checks =
+        vec![check_computation(manifest, expected), check_dev_mode(manifest, expected)];
+    checks
+        .extend(expected.keys.iter().map(|key| check_participant(manifest, expected.email, *key)));
+    if expected.keys.is_empty() && expected.created.is_none() {
+        let hint = "join first with `sealroom join`";
+        let text = "you have joined with no key from this profile";
+        checks.push(Check::failed(Group::Computation, "not-joined", text, hint));
+    }
+    checks.extend(expected.created.map(|created| check_roster(manifest, created)));
+    checks.push(check_code(manifest, expected));
+    checks.push(check_limits(manifest, expected));
+    // The digest is computed here, from the text that was checked: nobody's word for it counts.
+    let report_data = identity.keys.report_data(&canonical.digest(), &[]);
+    checks.push(check_sealing_key(identity));
+    checks.extend(
+        sealroom_attest::verify(&identity.evidence, &report_data, &expected.attestation).checks,
+    );
+    Verification { verdict: checks.into(), manifest: Some(canonical) }
+}
+
+fn check_computation(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
+    let found = manifest.computation.uuid;
+    if found == expected.computation {
+        let name = &manifest.computation.name;
+        return Check::passed(
+            Group::Computation,
+            "computation",
+            format!("it is `{name}`, {found}"),
+        );
+    }
+    Check::failed(
+        Group::Computation,
+        "other-computation",
+        format!("the manifest is of computation {found}"),
+        "do not approve; the server shows another computation",
+    )
+}
+
+fn check_dev_mode(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
+    if !manifest.computation.dev_mode {
+        return Check::passed(Group::Computation, "not-dev-mode", "it is not in development mode");
+    }
+    let check = Check::failed(
+        Group::Computation,
+        "dev-mode",
+        "DEVELOPMENT MODE: this computation protects nothing",
+        "for trying things out with data that is not secret, add --allow-dev-mode",
+    );
+    if expected.allow_dev_mode { check.warned() } else { check }
+}
+
+fn check_participant(manifest: &Manifest, email: &Email, (role, key): (Role, PublicKey)) -> Check {
+    let with_key: Vec<_> = manifest.participants.iter().filter(|p| p.public_key == key).collect();
+    let mine =
+        |p: &&sealroom_protocol::manifest::ParticipantPart| p.role == role && p.email == *email;
+    if with_key.len() == 1 && with_key.iter().all(mine) {
+        let text = format!("you are in it as {role}, with your key {}", short(&key));
+        return Check::passed(Group::Computation, "participant", text);
+    }
+    Check::failed(
+        Group::Computation,
+        "participant-missing",
+        format!("your key {} is not in it as that of {role} {email}", short(&key)),
+        "do not approve; somebody else would take part in your place",
+    )
+}
+
+fn check_roster(manifest: &Manifest, created: &api::NewComputation) -> Check {
+    let listed = |role| -> Vec<&Email> {
+        manifest.participants.iter().filter(|p| p.role == role).map(|p| &p.email).collect()
+    };
+    let same = listed(Role::CodeProvider) == [&created.code_provider_email]
+        && listed(Role::DataProvider) == created.data_providers_emails.iter().collect::<Vec<_>>()
+        && listed(Role::ResultConsumer)
+            == created.result_consumers_emails.iter().collect::<Vec<_>>()
+        && manifest.policy == created.policy
+        && manifest.computation.dev_mode == created.dev_mode;
+    if same {
+        let text = "participants and limits are those that you named";
+        return Check::passed(Group::Computation, "as-created", text);
+    }
+    Check::failed(
+        Group::Computation,
+        "not-as-created",
+        "participants or limits are not those that you named",
+        "do not approve; the server has changed what you created",
+    )
+}
+
+fn check_code(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
+    let found = code_digest(&manifest.code);
+    if let Some(pushed) = expected.pushed_code {
+        let mut pushed = pushed.to_vec();
+        pushed.sort_by(|a, b| a.path.cmp(&b.path));
+        if pushed == manifest.code {
+            let text = format!("the code is what you pushed: {} files, {found}", pushed.len());
+            return Check::passed(Group::Code, "code-as-pushed", text);
+        }
+        return Check::failed(
+            Group::Code,
+            "code-differs",
+            format!("the code is not what you pushed{}", first_difference(&pushed, &manifest.code)),
+            "see who pushed last with `sealroom audit`; do not approve",
+        );
+    }
+    match expected.code_digest {
+        Some(wanted) if wanted == found => Check::passed(
+            Group::Code,
+            "code-as-told",
+            format!("the code is the one you named: {found}"),
+        ),
+        Some(wanted) => Check::failed(
+            Group::Code,
+            "code-differs",
+            format!("the code is {found}, you named {wanted}"),
+            "ask the code provider which digest is right; do not approve",
+        ),
+        None => {
+            let sealed = manifest.code.iter().filter(|f| f.sealed).count();
+            let text =
+                format!("{} files, {sealed} sealed, code digest {found}", manifest.code.len());
+            Check::passed(Group::Code, "code-noted", text)
+        }
+    }
+}
+
+fn first_difference(pushed: &[CodeFile], found: &[CodeFile]) -> String {
+    let differs = pushed.iter().find(|file| !found.contains(file));
+    match (differs, found.iter().find(|file| !pushed.contains(file))) {
+        (Some(file), _) => format!(": `{}` is other or missing", file.path),
+        (None, Some(file)) => format!(": `{}` is new", file.path),
+        (None, None) => String::new(),
+    }
+}
+
+fn check_limits(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
+    let mut policy = manifest.policy.clone();
+    // Logs that only this participant can read are no concession of its own.
+    if expected.keys.iter().any(|(role, _)| *role == Role::CodeProvider) {
+        policy.logs = LogPolicy::None;
+    }
+    let wider = policy.wider_than(expected.bounds);
+    if wider.is_empty() {
+        return Check::passed(Group::Limits, "limits", "the limits are no wider than you allow");
+    }
+    Check::failed(
+        Group::Limits,
+        "limits-too-wide",
+        wider.join("; "),
+        "if you agree, widen `policy.json` in your profile; otherwise talk to the owner",
+    )
+}
+
+fn check_sealing_key(identity: &api::Identity) -> Check {
+    match identity.keys.sealing_key() {
+        Ok(_) => Check::passed(Group::Identity, "keys", "the identity has well-formed keys"),
+        Err(error) => {
+            let hint = "do not approve; the enclave has a fault";
+            Check::failed(Group::Identity, "bad-keys", error.to_string(), hint)
+        }
+    }
+}
+
+fn short(key: &PublicKey) -> String {
+    key.to_string().chars().take(16).collect()
+}

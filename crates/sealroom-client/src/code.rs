@@ -1,0 +1,175 @@
+//! Pushing the code: sealing a folder and uploading it.
+
+use crate::{ClientError, Observed, Progress, Session};
+use sealroom_http::{Body, Method};
+use sealroom_protocol::{
+    CodeFile, CodePath, ComputationId, Digest, FileContext, FileKind, Role,
+    archive::{self, ArchiveWriter},
+    code::{ENTRYPOINT, code_digest},
+};
+use sealroom_seal::stream::{SealReader, sealed_len};
+use std::{
+    fs::{self, File},
+    io::{self, Seek as _},
+    path::{Path, PathBuf},
+};
+
+/// A file of a code folder.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Its path within the folder.
+    pub path: CodePath,
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// Lists a code folder: regular files, sorted by path. Hidden files, `__pycache__` and empty folders
+/// are left out; a link is refused, because what it points to may not be meant.
+///
+/// # Errors
+/// [`ClientError::CodeFolder`], [`ClientError::Name`], [`ClientError::Io`].
+pub fn list_folder(folder: &Path) -> Result<Vec<SourceFile>, ClientError> {
+    let fault = |problem: String| ClientError::CodeFolder { path: folder.to_owned(), problem };
+    if !folder.is_dir() {
+        return Err(fault("it is not a folder".to_owned()));
+    }
+    let mut files = Vec::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(dir) = pending.pop() {
+        let io = |source| ClientError::Io { path: dir.clone(), source };
+        for entry in fs::read_dir(&dir).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let path = entry.path();
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || name == "__pycache__" {
+                continue;
+            }
+            let kind = entry.file_type().map_err(io)?;
+            let relative = path.strip_prefix(folder).unwrap_or(&path);
+            let shown = relative.display().to_string();
+            if kind.is_dir() {
+                pending.push(path);
+            } else if kind.is_file() {
+                let text = relative.to_str();
+                let text = text.ok_or_else(|| fault(format!("`{shown}` is not UTF-8")))?;
+                let size = entry.metadata().map_err(io)?.len();
+                files.push(SourceFile { path: text.parse()?, file: path, size });
+            } else {
+                return Err(fault(format!("`{shown}` is neither a file nor a folder")));
+            }
+        }
+    }
+    if !files.iter().any(|file| file.path.as_str() == ENTRYPOINT) {
+        return Err(fault(format!(
+            "it has no `{ENTRYPOINT}`, the file that every run starts with"
+        )));
+    }
+    if files.len() > archive::MAX_FILES {
+        return Err(archive::ArchiveError::TooManyFiles.into());
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+impl Session<'_> {
+    /// Seals every file of `folder` but `run.py` and `requirements.txt`, and uploads them.
+    /// Returns the files as they are stored now.
+    ///
+    /// # Errors
+    /// Those of the folder, the profile and the server.
+    pub fn push_code(
+        &self,
+        id: ComputationId,
+        folder: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Vec<CodeFile>, ClientError> {
+        let keys = self.profile.keys(id, Role::CodeProvider)?;
+        let sources = list_folder(folder)?;
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ClientError::Io { path, source }
+        };
+        // Sealed, so that it may lie on a disk; and it has to, for its length goes ahead of it.
+        let spool = tempfile::tempfile().map_err(io(&std::env::temp_dir()))?;
+        let mut writer = ArchiveWriter::new(spool);
+        for source in &sources {
+            let file = File::open(&source.file).map_err(io(&source.file))?;
+            let sealed = !source.path.is_clear();
+            let added = if sealed {
+                let context = FileContext {
+                    computation: id,
+                    participant: &keys.signing.public(),
+                    kind: FileKind::Code,
+                    path: source.path.as_str(),
+                };
+                let size = sealed_len(source.size).ok_or(io::ErrorKind::FileTooLarge);
+                let reader = SealReader::new(file, &keys.file, &context.associated_data());
+                size.map_err(io::Error::from)
+                    .and_then(|size| writer.add(&source.path, true, size, reader))
+            } else {
+                writer.add(&source.path, false, source.size, file)
+            };
+            added.map_err(io(&source.file))?;
+        }
+        let temp = std::env::temp_dir();
+        let mut spool = writer.finish().map_err(io(&temp))?;
+        let len = spool.stream_position().map_err(io(&temp))?;
+        spool.rewind().map_err(io(&temp))?;
+        // The same reading that the server and the enclave will do: what they would refuse is
+        // refused here, and a file that changed while it was read is noticed.
+        let files = archive::read(&spool, |_| Ok(()))?;
+        spool.rewind().map_err(io(&temp))?;
+        progress.begin("code", len);
+        let mut reader = Observed { inner: &spool, progress };
+        let body = Body::Stream { len, reader: &mut reader };
+        let sent = self.http.call(Method::PUT, &Self::path(id, "/code"), body);
+        progress.end();
+        sent?;
+        let remembered = files.clone();
+        self.profile.remember(id, |memory| memory.code = remembered)?;
+        Ok(files)
+    }
+
+    /// Takes the code back. The enclave identity goes with it: everybody approves again.
+    ///
+    /// # Errors
+    /// What the server says, and those of the profile.
+    pub fn reset_code(&self, id: ComputationId) -> Result<(), ClientError> {
+        self.delete(id, "/code")?;
+        self.profile.remember(id, |memory| memory.code.clear())
+    }
+}
+
+/// The one value that stands for a whole code.
+#[must_use]
+pub fn digest(files: &[CodeFile]) -> Digest {
+    code_digest(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_listed_without_what_nobody_means() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        };
+        let refused = list_folder(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("it has no `run.py`"), "{refused}");
+        for path in ["run.py", "b/c.py", "a.py", ".git/x", ".env", "b/__pycache__/c.pyc"] {
+            write(path);
+        }
+        let paths: Vec<String> =
+            list_folder(dir.path()).unwrap().iter().map(|f| f.path.to_string()).collect();
+        assert_eq!(paths, ["a.py", "b/c.py", "run.py"]);
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link.py")).unwrap();
+        let refused = list_folder(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("`link.py` is neither a file nor a folder"), "{refused}");
+    }
+}

@@ -1,0 +1,226 @@
+//! Fetching results: nothing is written under its name before everything about it is checked.
+
+use crate::{ClientError, Observed, Progress, Session};
+use sealroom_http::{Body, Method, path_component};
+use sealroom_protocol::{
+    ComputationId, Digest, FileContext, FileKind, FileName, Role,
+    api::{Computation, RunDetail},
+    context::{log_path, result_path},
+    manifest::CanonicalManifest,
+    receipt::{Receipt, RunStatus, SealedResult},
+};
+use sealroom_seal::{Hasher, stream::OpenReader};
+use std::{
+    fs::{self, Permissions},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+/// A result that was opened.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct OpenedResult {
+    /// Which run it is of.
+    pub run: u32,
+    /// The name that the code gave it.
+    pub name: FileName,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// A run whose receipt was checked against what this profile approved.
+#[derive(Debug)]
+pub struct CheckedRun {
+    /// What the enclave says of it.
+    pub receipt: Receipt,
+    /// Which consumer this profile is, by its key in the approved manifest.
+    consumer: Option<u16>,
+}
+
+impl Session<'_> {
+    /// Fetches run `number` and checks it: this profile approved the identity, which signed the
+    /// receipt, which is the one that was seen before, if one was.
+    ///
+    /// # Errors
+    /// [`ClientError::BadResult`], [`ClientError::Receipt`], [`ClientError::NoResults`].
+    pub fn checked_run(&self, id: ComputationId, number: u32) -> Result<CheckedRun, ClientError> {
+        let detail: RunDetail = self.http.get(&Self::path(id, &format!("/runs/{number}")))?;
+        let Some(envelope) = &detail.receipt else {
+            let problem = match detail.run.status {
+                None => format!("run {number} is not finished"),
+                Some(_) => format!("run {number} was cut off and left no receipt"),
+            };
+            return Err(ClientError::NoResults(problem));
+        };
+        let memory = self.profile.memory(id)?;
+        let key = detail.identity.keys.signing;
+        let manifest = CanonicalManifest::parse(&detail.identity.manifest)
+            .map_err(|error| ClientError::BadResult(error.to_string()))?;
+        if memory.approved.get(&key) != Some(&manifest.digest()) {
+            let problem = "the run is by an enclave identity that you have not approved";
+            return Err(ClientError::BadResult(problem.to_owned()));
+        }
+        let receipt = envelope.verify(&key)?;
+        if receipt.computation != id
+            || receipt.run != number
+            || receipt.manifest != manifest.digest()
+        {
+            let problem = "the receipt is of another run, manifest or computation";
+            return Err(ClientError::BadResult(problem.to_owned()));
+        }
+        let text = serde_json::to_vec(&receipt).expect("receipts have string keys");
+        let digest = Digest::of(&text);
+        if memory.receipts.get(&number).is_some_and(|seen| *seen != digest) {
+            let problem = format!("another receipt of run {number} was shown before");
+            return Err(ClientError::BadResult(problem));
+        }
+        self.profile.remember(id, |memory| {
+            memory.receipts.insert(number, digest);
+        })?;
+        let consumer = match self.profile.keys(id, Role::ResultConsumer) {
+            Ok(keys) => manifest
+                .manifest()
+                .participants()
+                .find(|(_, part)| part.public_key == keys.signing.public())
+                .map(|(participant, _)| participant.index),
+            Err(ClientError::NotJoined { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(CheckedRun { receipt, consumer })
+    }
+
+    /// Fetches, checks and opens all results of run `number` that are for this profile, into `out`.
+    ///
+    /// # Errors
+    /// Those of [`Self::checked_run`]; nothing half-opened is left in `out`.
+    pub fn get_results(
+        &self,
+        id: ComputationId,
+        number: u32,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Vec<OpenedResult>, ClientError> {
+        let run = self.checked_run(id, number)?;
+        if let RunStatus::Failed { reason, .. } = &run.receipt.status {
+            return Err(ClientError::NoResults(format!("run {number} failed: {reason}")));
+        }
+        let role = Role::ResultConsumer;
+        let consumer = run.consumer.ok_or(ClientError::NotJoined { role, computation: id })?;
+        let mine = run.receipt.results.iter().filter(|result| result.consumer == consumer);
+        let fault = |source| ClientError::Io { path: out.to_owned(), source };
+        fs::create_dir_all(out).map_err(fault)?;
+        let mut opened = Vec::new();
+        for result in mine {
+            opened.push(self.open_result(id, number, result, out, progress)?);
+        }
+        if opened.is_empty() {
+            return Err(ClientError::NoResults(format!("run {number} wrote no result for you")));
+        }
+        // All are whole and genuine: now they get their names.
+        opened
+            .into_iter()
+            .map(|(file, result)| {
+                file.persist(&result.path).map_err(|error| fault(error.error))?;
+                Ok(result)
+            })
+            .collect()
+    }
+
+    fn open_result(
+        &self,
+        id: ComputationId,
+        number: u32,
+        result: &SealedResult,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(tempfile::NamedTempFile, OpenedResult), ClientError> {
+        let name = &result.name;
+        let rest = format!("/runs/{number}/results/{}", path_component(name.as_str()));
+        let place = (FileKind::Result, result_path(number, name));
+        let mut file = tempfile::NamedTempFile::new_in(out)
+            .map_err(|source| ClientError::Io { path: out.to_owned(), source })?;
+        progress.begin(name.as_str(), result.size);
+        let keys = (Role::ResultConsumer, &place.1, place.0);
+        let opened = self.open_stored(id, &rest, keys, Some(result), &mut file, progress);
+        progress.end();
+        let size = opened?;
+        let path = out.join(name.as_str());
+        let private = Permissions::from_mode(0o600);
+        file.as_file()
+            .set_permissions(private)
+            .map_err(|source| ClientError::Io { path: path.clone(), source })?;
+        Ok((file, OpenedResult { run: number, name: name.clone(), path, size }))
+    }
+
+    /// The log of run `number`, as the code provider.
+    ///
+    /// # Errors
+    /// [`ClientError::BadResult`] if it does not open, and what the server says.
+    pub fn get_log(&self, id: ComputationId, number: u32) -> Result<Vec<u8>, ClientError> {
+        let mut log = Vec::new();
+        let place = log_path(number);
+        let keys = (Role::CodeProvider, &place, FileKind::Log);
+        self.open_stored(id, &format!("/runs/{number}/log"), keys, None, &mut log, &())?;
+        Ok(log)
+    }
+
+    /// Downloads a sealed file, compares it with what the receipt says, and opens it into `out`.
+    fn open_stored(
+        &self,
+        id: ComputationId,
+        rest: &str,
+        (role, place, kind): (Role, &String, FileKind),
+        expected: Option<&SealedResult>,
+        out: &mut impl io::Write,
+        progress: &dyn Progress,
+    ) -> Result<u64, ClientError> {
+        let keys = self.profile.keys(id, role)?;
+        let context =
+            FileContext { computation: id, participant: &keys.signing.public(), kind, path: place };
+        let response = self.http.call(Method::GET, &Self::path(id, rest), Body::Empty)?;
+        let body = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let limit = expected.map_or(1 << 30, |result| result.size.saturating_add(1));
+        let mut sealed = Counted {
+            inner: Observed { inner: body, progress }.take(limit),
+            hasher: Hasher::default(),
+            size: 0,
+        };
+        let mut plain = OpenReader::new(&mut sealed, &keys.file, &context.associated_data());
+        let copied = io::copy(&mut plain, out);
+        let found = (sealed.size, sealed.hasher.finish());
+        if expected.is_some_and(|result| (result.size, result.sha256) != found) && copied.is_ok() {
+            let problem = format!("`{place}` is not the file that the receipt names");
+            return Err(ClientError::BadResult(problem));
+        }
+        copied.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => {
+                ClientError::BadResult(format!("`{place}` does not open: {error}"))
+            }
+            _ => sealroom_http::HttpError::Transfer(error).into(),
+        })
+    }
+}
+
+/// The newest run that has ended well, if any has; what it claims is checked when it is fetched.
+#[must_use]
+pub fn newest_success(computation: &Computation) -> Option<u32> {
+    let succeeded = |run: &&sealroom_protocol::api::Run| run.status == Some(RunStatus::Succeeded);
+    computation.runs.iter().rfind(succeeded).map(|run| run.number)
+}
+
+struct Counted<R> {
+    inner: R,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(out)?;
+        self.hasher.update(&out[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+}

@@ -1,0 +1,173 @@
+//! One profile talking to its server.
+
+use crate::{ClientError, Profile, profile::Account};
+use sealroom_http::{Body, Client, Method, RefreshToken};
+use sealroom_protocol::{
+    ComputationId, PublicKey, Role, Suite,
+    api::{Computation, Head, NewComputation, Participant, Registration, Revocation},
+};
+use sealroom_seal::words::SafetyWords;
+
+/// A profile that is logged in.
+pub struct Session<'a> {
+    /// The profile.
+    pub profile: &'a Profile,
+    /// The connection, with the profile's account.
+    pub http: Client,
+}
+
+/// Logs `profile` in: asks the server who the token belongs to, and remembers both.
+///
+/// # Errors
+/// What the server says, and those of the profile.
+pub fn login(profile: &Profile, server: &str, token: RefreshToken) -> Result<Account, ClientError> {
+    let http = Client::new(server, Some(token.clone()))?;
+    let me: sealroom_protocol::api::Account = http.get("/me")?;
+    let account = Account { server: http.base().to_owned(), email: me.email };
+    profile.set_account(&account, &token)?;
+    Ok(account)
+}
+
+impl<'a> Session<'a> {
+    /// Opens the connection of a profile.
+    ///
+    /// # Errors
+    /// [`ClientError::NotLoggedIn`], [`ClientError::Passphrase`].
+    pub fn open(profile: &'a Profile) -> Result<Self, ClientError> {
+        let account = profile.account()?;
+        let http = Client::new(&account.server, Some(profile.refresh_token()?))?;
+        Ok(Self { profile, http })
+    }
+
+    pub(crate) fn path(id: ComputationId, rest: &str) -> String {
+        format!("/computations/{id}{rest}")
+    }
+
+    /// Creates a computation and makes its safety words, which the server never sees.
+    ///
+    /// # Errors
+    /// What the server says, and those of the profile.
+    pub fn create(&self, new: &NewComputation) -> Result<(Computation, SafetyWords), ClientError> {
+        let computation: Computation = self.http.send(Method::POST, "/computations", new)?;
+        let words = crate::words::generate();
+        self.profile.set_words(computation.uuid, &words)?;
+        self.profile.remember(computation.uuid, |memory| memory.created = Some(new.clone()))?;
+        Ok((computation, words))
+    }
+
+    /// The computations that concern this account.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn list(&self) -> Result<Vec<Computation>, ClientError> {
+        Ok(self.http.get("/computations")?)
+    }
+
+    /// One computation. Refuses a server that has forgotten what it showed before.
+    ///
+    /// # Errors
+    /// What the server says; [`ClientError::Audit`] if its log has become shorter or other.
+    pub fn computation(&self, id: ComputationId) -> Result<Computation, ClientError> {
+        let computation: Computation = self.http.get(&Self::path(id, ""))?;
+        if computation.uuid != id {
+            return Err(ClientError::Audit(
+                "the server answers with another computation".to_owned(),
+            ));
+        }
+        self.see_head(id, &computation.head)?;
+        Ok(computation)
+    }
+
+    /// Compares the newest event with the newest that was seen before, and remembers it.
+    pub(crate) fn see_head(&self, id: ComputationId, head: &Head) -> Result<(), ClientError> {
+        let Some(seen) = self.profile.memory(id)?.head else {
+            return self.profile.remember(id, |memory| memory.head = Some(head.clone()));
+        };
+        if head.seq < seen.seq || head.seq == seen.seq && head.hash != seen.hash {
+            let (now, before) = (head.seq, seen.seq);
+            return Err(ClientError::Audit(format!(
+                "event {before} was seen before, now the log ends differently at event {now}"
+            )));
+        }
+        if head.seq == seen.seq {
+            return Ok(());
+        }
+        self.profile.remember(id, |memory| {
+            if memory.head.as_ref().is_none_or(|known| known.seq < head.seq) {
+                memory.head = Some(head.clone());
+            }
+        })
+    }
+
+    /// Registers a key as `role`; harmless when repeated.
+    ///
+    /// # Errors
+    /// What the server says, and those of the profile.
+    pub fn join(&self, id: ComputationId, role: Role) -> Result<PublicKey, ClientError> {
+        let public_key = self.profile.make_keys(id, role)?.signing.public();
+        let registration = Registration { public_key, side: role, suite: Suite::Hybrid };
+        self.post(id, "/register", Body::json(&registration))?;
+        Ok(public_key)
+    }
+
+    /// Asks for another run, as the owner.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn request_run(&self, id: ComputationId) -> Result<(), ClientError> {
+        self.post(id, "/run", Body::Empty)
+    }
+
+    /// Takes the key of `role` back.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn revoke(&self, id: ComputationId, role: Role) -> Result<(), ClientError> {
+        self.post(id, "/key/revoke", Body::json(&Revocation { role }))
+    }
+
+    /// Closes the computation, as the owner.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn archive(&self, id: ComputationId) -> Result<(), ClientError> {
+        self.post(id, "/archive", Body::Empty)
+    }
+
+    /// Has the files of an archived computation deleted, as the owner.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn remove(&self, id: ComputationId) -> Result<(), ClientError> {
+        self.delete(id, "")
+    }
+
+    pub(crate) fn post(
+        &self,
+        id: ComputationId,
+        rest: &str,
+        body: Body<'_>,
+    ) -> Result<(), ClientError> {
+        self.http.call(Method::POST, &Self::path(id, rest), body)?;
+        Ok(())
+    }
+
+    pub(crate) fn delete(&self, id: ComputationId, rest: &str) -> Result<(), ClientError> {
+        self.http.call(Method::DELETE, &Self::path(id, rest), Body::Empty)?;
+        Ok(())
+    }
+}
+
+/// The roles that the caller has in `computation`, by the server's word.
+#[must_use]
+pub fn my_roles(computation: &Computation) -> Vec<Role> {
+    let mine = |role: &Role| computation.my_roles.iter().any(|name| name == role.wire_name());
+    Role::ALL.into_iter().filter(mine).collect()
+}
+
+/// Every participant, in order.
+pub fn participants(computation: &Computation) -> impl Iterator<Item = &Participant> {
+    std::iter::once(&computation.code_provider)
+        .chain(&computation.data_providers)
+        .chain(&computation.result_consumers)
+}
