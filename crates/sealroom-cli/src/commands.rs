@@ -1,0 +1,27 @@
+//! The commands, one a file.
+
+pub(crate) mod account;
+pub(crate) mod approve;
+pub(crate) mod archive;
+pub(crate) mod audit;
+pub(crate) mod code;
+pub(crate) mod data;
+pub(crate) mod demo;
+pub(crate) mod init;
+pub(crate) mod join;
+pub(crate) mod list;
+pub(crate) mod login;
+pub(crate) mod new;
+pub(crate) mod profile;
+pub(crate) mod results;
+pub(crate) mod revoke;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod test;
+pub(crate) mod verify;
+
+use crate::error::CliError;
+use std::process::ExitCode;
+
+pub(crate) type CommandResult = Result<ExitCode, CliError>;

@@ -1,0 +1,75 @@
+use super::CommandResult;
+use crate::{error::CliError, term::print};
+use sealroom_server::{Config, LocalEnclaves};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+/// Run the server, and enclaves on this machine
+///
+/// Prints one line with its URL on stdout when it is ready. Stops on SIGTERM and SIGINT.
+/// SEALROOM_LOG chooses what is logged to stderr: error, warn, info, debug.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
+    listen: SocketAddr,
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// `postgres://…` or `sqlite://PATH` [default: SQLite in the data directory]
+    #[arg(long, value_name = "URL", env = "SEALROOM_DATABASE")]
+    database: Option<String>,
+    /// `s3://BUCKET/PREFIX` or a folder, for ciphertext [default: a folder in the data directory]
+    #[arg(long, value_name = "URL", env = "SEALROOM_BLOBS")]
+    blobs: Option<String>,
+    /// Enclaves on this machine at once; 0 if they dial in from elsewhere
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    enclaves: u32,
+    /// The Python environment for enclaves on this machine [default: the one that `make setup` made]
+    #[arg(long, value_name = "DIR")]
+    runtime: Option<PathBuf>,
+    /// Seconds after which a silent enclave counts as lost
+    #[arg(long, default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lease: u64,
+    /// Largest data file, in bytes
+    #[arg(long, default_value_t = 64 << 30, value_name = "BYTES")]
+    max_upload: u64,
+}
+
+pub(crate) fn run(args: &Args) -> CommandResult {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SEALROOM_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let local_enclaves = match args.enclaves {
+        0 => LocalEnclaves::Off,
+        max => LocalEnclaves::Max(max),
+    };
+    let config = Config {
+        database: args.database.clone(),
+        blobs: args.blobs.clone(),
+        local_enclaves,
+        runtime: args.runtime.clone(),
+        max_upload_bytes: args.max_upload,
+        lease: Duration::from_secs(args.lease),
+        ..Config::new(args.listen, args.data_dir.clone())
+    };
+    let failed = |error: std::io::Error| CliError::new(error.to_string(), "try again");
+    let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
+    runtime.block_on(async {
+        let stop = stop_signal().map_err(failed)?;
+        let ready = |address| print(&format!("http://{address}"));
+        sealroom_server::serve(config, ready, stop).await.map_err(CliError::from)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,111 @@
+use super::CommandResult;
+use crate::{context::Global, term::Term};
+use sealroom_attest::{Check, Outcome, Verdict};
+use sealroom_client::{Session, approve::Acceptance, check::Verification};
+use sealroom_protocol::{ComputationId, Digest};
+use std::{fmt::Write as _, process::ExitCode};
+
+/// Check the enclave and what it will do, line by line
+///
+/// Exit code 1 if anything is refused.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The computation
+    id: ComputationId,
+    #[command(flatten)]
+    acceptance: AcceptanceArgs,
+    /// Print the manifest too
+    #[arg(long)]
+    manifest: bool,
+}
+
+/// What is accepted beyond the profile's own policy.
+#[derive(clap::Args)]
+pub(crate) struct AcceptanceArgs {
+    /// Accept an enclave that no hardware vouches for; only for data that is not secret
+    #[arg(long)]
+    allow_simulated: bool,
+    /// Accept a computation in development mode; only for data that is not secret
+    #[arg(long)]
+    allow_dev_mode: bool,
+    /// The digest of the code that you agreed on (`sealroom code digest`)
+    #[arg(long, value_name = "SHA256")]
+    code_digest: Option<Digest>,
+}
+
+impl AcceptanceArgs {
+    pub(crate) fn get(&self) -> Acceptance {
+        Acceptance {
+            allow_simulated: self.allow_simulated,
+            allow_dev_mode: self.allow_dev_mode,
+            code_digest: self.code_digest,
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
+    let profile = global.profile()?;
+    let session = Session::open(&profile)?;
+    let computation = session.computation(args.id)?;
+    let found = session.verify(&computation, &args.acceptance.get())?;
+    let manifest =
+        found.manifest.as_ref().map(sealroom_protocol::manifest::CanonicalManifest::manifest);
+    let shown = serde_json::json!({
+        "trusted": found.verdict.is_trusted(),
+        "checks": found.verdict.checks,
+        "manifest_digest": found.manifest.as_ref().map(|m| m.digest()),
+        "manifest": manifest,
+    });
+    term.data(&shown, |_| text(&found, args.manifest, term));
+    Ok(if found.verdict.is_trusted() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn text(found: &Verification, whole: bool, term: &Term) -> String {
+    let mut out = String::new();
+    if let Some(canonical) = &found.manifest {
+        let manifest = canonical.manifest();
+        let _ = writeln!(out, "{}  {}", term.bold("manifest"), canonical.digest());
+        for (id, p) in manifest.participants() {
+            let key: String = p.public_key.to_string().chars().take(16).collect();
+            let _ = writeln!(out, "  {id}: {} (key {key}, {})", p.email, p.suite);
+        }
+        let (e, r) = (&manifest.environment, &manifest.runtime);
+        let _ = writeln!(out, "  Python {} with {} packages", e.python, e.packages.len());
+        let _ = writeln!(out, "  jail: {}", r.jail.join(", "));
+        if whole {
+            let pretty = serde_json::to_string_pretty(manifest).unwrap_or_default();
+            let _ = writeln!(out, "{pretty}");
+        }
+    }
+    out + &verdict(&found.verdict, term)
+}
+
+/// The checks of a verdict, grouped, and what they come to.
+pub(crate) fn verdict(verdict: &Verdict, term: &Term) -> String {
+    let mut checks: Vec<&Check> = verdict.checks.iter().collect();
+    checks.sort_by_key(|check| check.group);
+    let mut out = String::new();
+    let mut group = None;
+    for check in checks {
+        if group.replace(check.group) != Some(check.group) {
+            let _ = writeln!(out, "{}", term.bold(&check.group.to_string()));
+        }
+        let mark = match check.outcome {
+            Outcome::Passed => term.green("ok  "),
+            Outcome::Warned => term.yellow("WARN"),
+            Outcome::Failed => term.red("FAIL"),
+        };
+        let _ = writeln!(out, "  {mark}  {}", check.text);
+        if let (Outcome::Failed, Some(hint)) = (check.outcome, &check.hint) {
+            let _ = writeln!(out, "        hint: {hint}");
+        }
+    }
+    let warned = verdict.checks.iter().any(|check| check.outcome == Outcome::Warned);
+    let end = match (verdict.is_trusted(), warned) {
+        (true, false) => term.green("TRUSTED"),
+        (true, true) => term.yellow("ACCEPTED ON REQUEST, with the warnings above"),
+        (false, _) => term.red("REFUSED"),
+    };
+    let _ = writeln!(out, "{end}");
+    out
+}

@@ -1,0 +1,74 @@
+//! What the jailed program is told about its job: names, sizes and numbers, no content.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::SandboxError;
+use crate::job::{Job, Source};
+
+/// Bytes of the JSON: room for a hundred thousand files, little enough to hold.
+const LARGEST: usize = 16 << 20;
+
+/// The job's files under the numbers that the channel uses for them, and the JSON that says so.
+pub(crate) struct Manifest {
+    pub(crate) json: Vec<u8>,
+    pub(crate) files: Vec<Arc<dyn Source>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    inputs: Vec<InputEntry<'a>>,
+    code: Vec<CodeEntry<'a>>,
+    providers: u32,
+    consumers: u32,
+}
+
+#[derive(Serialize)]
+struct InputEntry<'a> {
+    id: usize,
+    provider: u32,
+    name: &'a str,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct CodeEntry<'a> {
+    id: usize,
+    path: &'a str,
+    size: u64,
+    sealed: bool,
+}
+
+impl Manifest {
+    /// Numbers the files: inputs first, in their order, then code.
+    pub(crate) fn of(job: &Job<'_>) -> Result<Self, SandboxError> {
+        let inputs = job.inputs.iter().enumerate().map(|(id, input)| InputEntry {
+            id,
+            provider: input.provider,
+            name: &input.name,
+            size: input.source.len(),
+        });
+        let first = job.inputs.len();
+        let code = job.code.iter().enumerate().map(|(at, file)| CodeEntry {
+            id: first + at,
+            path: &file.path,
+            size: file.source.len(),
+            sealed: file.sealed,
+        });
+        let document = Document {
+            inputs: inputs.collect(),
+            code: code.collect(),
+            providers: job.providers,
+            consumers: job.consumers,
+        };
+        let json = serde_json::to_vec(&document)
+            .map_err(|e| SandboxError::Io { action: "write the manifest", source: e.into() })?;
+        if json.len() > LARGEST {
+            return Err(SandboxError::ManifestTooLarge { found: json.len(), limit: LARGEST });
+        }
+        let inputs = job.inputs.iter().map(|input| Arc::clone(&input.source));
+        let files = inputs.chain(job.code.iter().map(|file| Arc::clone(&file.source))).collect();
+        Ok(Self { json, files })
+    }
+}

@@ -1,0 +1,162 @@
+//! The host's end of the channel: answers requests until the other end closes or breaks a rule.
+//!
+//! Holds one buffer of a mebibyte, whatever the size of the files.
+
+use std::io::{self, Read, Write};
+
+use super::frame::{self, HEADER, LARGEST_PIECE, Request};
+use super::ledger::Ledger;
+use super::manifest::Manifest;
+use crate::job::{Limits, ResultWriter, Results};
+
+/// Why the channel was closed from this side: the run ends with these words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Breach(pub(crate) String);
+
+/// What is being written, for whom.
+struct Pending {
+    name: String,
+    size: u64,
+    writers: Vec<(u32, Box<dyn ResultWriter>)>,
+}
+
+struct Server<'a, S> {
+    stream: S,
+    manifest: &'a Manifest,
+    results: &'a mut dyn Results,
+    ledger: Ledger,
+    pending: Option<Pending>,
+    /// An answer: header, then up to one piece; a request's payload before that.
+    buffer: Vec<u8>,
+}
+
+/// Serves one run over `stream` until the other end is closed.
+///
+/// # Errors
+/// [`Breach`] if the program broke a rule or went over a limit, or if its results could not be stored.
+pub(crate) fn serve<S: Read + Write>(
+    stream: S,
+    manifest: &Manifest,
+    consumers: u32,
+    limits: &Limits,
+    results: &mut dyn Results,
+) -> Result<(), Breach> {
+    let ledger = Ledger::new(consumers, limits.result_bytes, limits.result_count);
+    let buffer = vec![0; HEADER + LARGEST_PIECE];
+    let mut server = Server { stream, manifest, results, ledger, pending: None, buffer };
+    while server.step()? {}
+    Ok(())
+}
+
+impl<S: Read + Write> Server<'_, S> {
+    /// One request; false at the end of the stream. A stream that breaks is an end like any other: how the program
+    /// itself ended is reported elsewhere.
+    fn step(&mut self) -> Result<bool, Breach> {
+        let mut head = [0; HEADER];
+        if self.stream.read_exact(&mut head).is_err() {
+            return Ok(false);
+        }
+        let head = frame::header(head).map_err(malformed)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let payload = &mut buffer[..head.length];
+        let goes_on = match self.stream.read_exact(payload) {
+            Err(_) => Ok(false),
+            Ok(()) => match frame::request(head, payload).map_err(malformed)? {
+                Request::Manifest => Ok(self.answer(0, &self.manifest.json)),
+                Request::Read { file, offset, length } => {
+                    self.read(&mut buffer, file, offset, length)
+                }
+                Request::Begin { addressee, name } => {
+                    self.begin(addressee, name).map(|()| self.answer(0, b""))
+                }
+                Request::Chunk(bytes) => self.chunk(bytes).map(|()| true),
+                Request::Commit => self.commit().map(|()| self.answer(0, b"")),
+                Request::Drop => {
+                    self.pending = None;
+                    Ok(self.answer(0, b""))
+                }
+            },
+        };
+        self.buffer = buffer;
+        goes_on
+    }
+
+    fn read(&mut self, buffer: &mut [u8], file: u32, at: u64, length: u32) -> Result<bool, Breach> {
+        let source = usize::try_from(file).ok().and_then(|file| self.manifest.files.get(file));
+        let source = source.ok_or_else(|| Breach(format!("channel: there is no file {file}")))?;
+        let size = source.len();
+        if at.checked_add(u64::from(length)).is_none_or(|end| end > size) {
+            return Err(Breach(format!(
+                "channel: {length} bytes at {at} of file {file} were asked for, it has {size}"
+            )));
+        }
+        let answer = &mut buffer[..HEADER + length as usize];
+        let (head, body) = answer.split_at_mut(HEADER);
+        if let Err(error) = source.read_at(at, body) {
+            return Ok(self.answer(1, error.to_string().as_bytes()));
+        }
+        head[0] = 0;
+        head[1..].copy_from_slice(&length.to_le_bytes());
+        Ok(self.stream.write_all(answer).is_ok())
+    }
+
+    fn begin(&mut self, addressee: frame::Addressee, name: &str) -> Result<(), Breach> {
+        if self.pending.is_some() {
+            return Err(Breach("channel: a result begun inside another".to_owned()));
+        }
+        let consumers = self.ledger.addressed(addressee).map_err(over)?;
+        self.ledger.check(&consumers, name, 0).map_err(over)?;
+        let mut writers = Vec::with_capacity(consumers.len());
+        for consumer in consumers {
+            writers.push((consumer, self.results.begin(consumer, name).map_err(unstored)?));
+        }
+        self.pending = Some(Pending { name: name.to_owned(), size: 0, writers });
+        Ok(())
+    }
+
+    fn chunk(&mut self, bytes: &[u8]) -> Result<(), Breach> {
+        let pending = self.pending.as_mut().ok_or_else(nothing_begun)?;
+        pending.size = pending.size.saturating_add(bytes.len() as u64);
+        let consumers: Vec<u32> = pending.writers.iter().map(|(consumer, _)| *consumer).collect();
+        self.ledger.check(&consumers, &pending.name, pending.size).map_err(over)?;
+        for (_, writer) in &mut pending.writers {
+            writer.write_all(bytes).map_err(unstored)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Breach> {
+        let pending = self.pending.take().ok_or_else(nothing_begun)?;
+        for (consumer, writer) in pending.writers {
+            writer.commit().map_err(unstored)?;
+            self.ledger.record(consumer, &pending.name, pending.size);
+        }
+        Ok(())
+    }
+
+    /// Whether the other end took it.
+    fn answer(&mut self, status: u8, payload: &[u8]) -> bool {
+        let Ok(length) = u32::try_from(payload.len()) else { return false };
+        let mut head = [status; HEADER];
+        head[1..].copy_from_slice(&length.to_le_bytes());
+        let sent: io::Result<()> =
+            self.stream.write_all(&head).and_then(|()| self.stream.write_all(payload));
+        sent.is_ok()
+    }
+}
+
+fn malformed(reason: frame::Malformed) -> Breach {
+    Breach(format!("channel: {reason}"))
+}
+
+fn over(reason: super::ledger::Over) -> Breach {
+    Breach(reason.to_string())
+}
+
+fn nothing_begun() -> Breach {
+    Breach("channel: a piece of a result that was not begun".to_owned())
+}
+
+fn unstored(error: io::Error) -> Breach {
+    Breach(format!("a result could not be stored: {error}"))
+}

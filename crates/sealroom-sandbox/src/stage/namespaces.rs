@@ -1,0 +1,80 @@
+//! Enters new namespaces, as root directly, as anybody else through a user namespace.
+
+use nix::sched::{CloneFlags, unshare};
+use rustix::thread::CapabilitySet;
+
+use super::StepError;
+
+/// Name of the layer that an ordinary user needs first.
+pub(super) const USER: &str = "user-namespace";
+
+const NAMES: [(CloneFlags, &str); 6] = [
+    (CloneFlags::CLONE_NEWCGROUP, "cgroup-namespace"),
+    (CloneFlags::CLONE_NEWIPC, "ipc-namespace"),
+    (CloneFlags::CLONE_NEWNET, "network-namespace"),
+    (CloneFlags::CLONE_NEWPID, "pid-namespace"),
+    (CloneFlags::CLONE_NEWUSER, USER),
+    (CloneFlags::CLONE_NEWUTS, "uts-namespace"),
+];
+
+/// Enters all but the mount namespace, or none where the system grants none; returns the names of those entered.
+///
+/// `by_user` allows the way through a user namespace. Not for one who can take another uid: there it would stay root's,
+/// whose processes nothing counts, and a uid of the run's own is worth more.
+///
+/// The new process-id namespace is for children only. Mounts stay the machine's: the jail has to clear away in them,
+/// and a change of root would reach every process that shares a namespace with the one that makes it.
+pub(super) fn enter(by_user: bool) -> Result<Vec<String>, StepError> {
+    let common = CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS;
+    // Asked before: in a namespace without maps everybody is the same nobody.
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let mut entered = CloneFlags::empty();
+    if uid == 0 && unshare(common).is_ok() {
+        entered = common;
+    } else if by_user && unshare(CloneFlags::CLONE_NEWUSER | common).is_ok() {
+        map_user(uid, gid)?;
+        entered = common | CloneFlags::CLONE_NEWUSER;
+    }
+    if !entered.is_empty() && unshare(CloneFlags::CLONE_NEWCGROUP).is_ok() {
+        entered |= CloneFlags::CLONE_NEWCGROUP;
+    }
+    let names = NAMES.iter().filter(|(flag, _)| entered.contains(*flag));
+    Ok(names.map(|(_, name)| (*name).to_owned()).collect())
+}
+
+/// Enters a mount namespace and returns its name. For `__init`, once the others are there.
+pub(super) fn enter_mounts() -> Result<String, StepError> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(StepError::at("enter a mount namespace"))?;
+    Ok("mount-namespace".to_owned())
+}
+
+/// In the new user namespace we are who we were. There is no way back from one in which we are nobody.
+///
+/// The kernel lets a process write its maps only while it is dumpable.
+fn map_user(uid: u32, gid: u32) -> Result<(), StepError> {
+    let maps = [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("{uid} {uid} 1")),
+        ("/proc/self/gid_map", format!("{gid} {gid} 1")),
+    ];
+    for (path, text) in maps {
+        std::fs::write(path, text).map_err(StepError::at(format!("write `{path}`")))?;
+    }
+    keep_rights()
+}
+
+/// Lets `__init` have, over our namespaces alone, what it needs to build its root: only root keeps rights by itself.
+fn keep_rights() -> Result<(), StepError> {
+    let step = || StepError::at::<rustix::io::Errno>("keep rights for init");
+    let needed = CapabilitySet::SYS_ADMIN | CapabilitySet::SETPCAP;
+    let mut sets = rustix::thread::capabilities(None).map_err(step())?;
+    sets.inheritable |= needed;
+    rustix::thread::set_capabilities(None, sets).map_err(step())?;
+    for one in needed.iter() {
+        rustix::thread::configure_capability_in_ambient_set(one, true).map_err(step())?;
+    }
+    Ok(())
+}

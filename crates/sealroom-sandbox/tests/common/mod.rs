@@ -1,0 +1,201 @@
+//! What the tests of real runs share: a job that is easy to write, and what came of it.
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use sealroom_sandbox::{
+    CodeFile, Exit, Input, Job, Launcher, Limits, Outcome, ResultWriter, Results, Runtime, Source,
+};
+
+/// The launcher of this test program.
+pub fn launcher() -> &'static Launcher {
+    static LAUNCHER: OnceLock<Launcher> = OnceLock::new();
+    LAUNCHER.get_or_init(new_launcher)
+}
+
+pub fn new_launcher() -> Launcher {
+    let program = Path::new(env!("CARGO_BIN_EXE_sealroom-sandbox-stage"));
+    Launcher::start_with(program).expect("a launcher")
+}
+
+pub fn runtime() -> Runtime {
+    Runtime::locate(None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Results by consumer and name, as they were committed.
+pub type Written = BTreeMap<(u32, String), Vec<u8>>;
+
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<Mutex<Written>>);
+
+impl Results for Shelf {
+    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
+        let place = (consumer, name.to_owned());
+        Ok(Box::new(Item { shelf: self.clone(), place, bytes: Vec::new() }))
+    }
+}
+
+struct Item {
+    shelf: Shelf,
+    place: (u32, String),
+    bytes: Vec<u8>,
+}
+
+impl Write for Item {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ResultWriter for Item {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        self.shelf.0.lock().unwrap().insert(self.place, self.bytes);
+        Ok(())
+    }
+}
+
+/// A job in the making. One provider, one consumer and modest limits unless told otherwise.
+pub struct Room {
+    pub code: Vec<(String, bool, Vec<u8>)>,
+    pub inputs: Vec<(u32, String, Arc<dyn Source>)>,
+    pub providers: u32,
+    pub consumers: u32,
+    pub limits: Limits,
+}
+
+/// What came of a job.
+pub struct Ran {
+    pub outcome: Outcome,
+    pub results: Written,
+    pub log: String,
+}
+
+impl Room {
+    pub fn new(run_py: &str) -> Self {
+        let limits = Limits {
+            wall: Duration::from_secs(60),
+            memory_bytes: 2 << 30,
+            processes: 64,
+            scratch_bytes: 64 << 20,
+            result_bytes: 16 << 20,
+            result_count: 8,
+            log_bytes: 64 << 10,
+        };
+        let code = vec![("run.py".to_owned(), false, run_py.as_bytes().to_vec())];
+        Self { code, inputs: Vec::new(), providers: 1, consumers: 1, limits }
+    }
+
+    pub fn sealed(mut self, path: &str, text: impl AsRef<[u8]>) -> Self {
+        self.code.push((path.to_owned(), true, text.as_ref().to_vec()));
+        self
+    }
+
+    pub fn clear(mut self, path: &str, text: impl AsRef<[u8]>) -> Self {
+        self.code.push((path.to_owned(), false, text.as_ref().to_vec()));
+        self
+    }
+
+    pub fn input(self, provider: u32, name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.source(provider, name, Arc::new(bytes.as_ref().to_vec()))
+    }
+
+    pub fn source(mut self, provider: u32, name: &str, source: Arc<dyn Source>) -> Self {
+        self.inputs.push((provider, name.to_owned(), source));
+        self.providers = self.providers.max(provider + 1);
+        self
+    }
+
+    pub fn consumers(mut self, consumers: u32) -> Self {
+        self.consumers = consumers;
+        self
+    }
+
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    pub fn run(self) -> Ran {
+        self.run_with(launcher(), &runtime(), &AtomicBool::new(false))
+    }
+
+    pub fn run_with(self, launcher: &Launcher, runtime: &Runtime, cancel: &AtomicBool) -> Ran {
+        let mut shelf = Shelf::default();
+        let code = self.code.into_iter().map(|(path, sealed, bytes)| {
+            let source: Arc<dyn Source> = Arc::new(bytes);
+            CodeFile { path, sealed, source }
+        });
+        let inputs = self.inputs.into_iter();
+        let job = Job {
+            code: code.collect(),
+            inputs: inputs
+                .map(|(provider, name, source)| Input { provider, name, source })
+                .collect(),
+            providers: self.providers,
+            consumers: self.consumers,
+            limits: self.limits,
+            results: &mut shelf,
+            cancel,
+        };
+        let outcome = launcher.run(runtime, job).unwrap_or_else(|error| panic!("{error}"));
+        let log = String::from_utf8_lossy(&outcome.log).into_owned();
+        let results = std::mem::take(&mut *shelf.0.lock().unwrap());
+        Ran { outcome, results, log }
+    }
+
+    /// Runs and expects success, telling the log otherwise.
+    pub fn succeed(self) -> Ran {
+        let ran = self.run();
+        assert_eq!(ran.outcome.exit, Exit::Code(0), "{}", ran.log);
+        ran
+    }
+}
+
+impl Ran {
+    /// The default result of a consumer.
+    pub fn result(&self, consumer: u32) -> &[u8] {
+        let name = "result.bin".to_owned();
+        self.results.get(&(consumer, name)).map_or(b"<no result>", Vec::as_slice)
+    }
+
+    /// The same as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.result(0)).into_owned()
+    }
+}
+
+/// Imports sealed modules of every shape.
+pub fn packages() -> Room {
+    Room::new(include_str!("../programs/packages.py"))
+        .sealed("pkg/__init__.py", "WHO = 'package'\n")
+        .sealed("pkg/a.py", "NAME = 'a of ' + __package__\n")
+        .sealed("pkg/sub/__init__.py", "")
+        .sealed("pkg/sub/deep.py", "from ..a import NAME as UP\nfrom . import __name__ as N\n")
+        .sealed("pkg/tool.py", "ran = __name__\n")
+        .sealed("names/space/part.py", "X = 1\n")
+        .sealed("top.py", "# -*- coding: utf-8 -*-\ndef function():\n    raise KeyError('é')\n")
+        .sealed("csv.py", "IS = 'mine'\n")
+        .sealed("shadowed_json.py", "")
+        .sealed("beside.py", "WHO = 'module'\n")
+        .sealed("beside/__init__.py", "WHO = 'package'\n")
+        .sealed("clear_pkg/inner.py", "Y = 2\n")
+        .clear("clear_pkg/__init__.py", "")
+}
+
+/// Opens sealed resources in every usual way.
+pub fn resources() -> Room {
+    Room::new(include_str!("../programs/resources.py"))
+        .sealed("pkg/__init__.py", "")
+        .sealed("pkg/table.bin", (0..=255).collect::<Vec<u8>>())
+        .sealed("pkg/words.txt", "wörds\n")
+        .sealed("pkg/data/deep.txt", "deep\n")
+        .sealed("weights.bin", "w")
+}

@@ -1,0 +1,412 @@
+//! Load a computation, let the lifecycle decide, store what it says, tell those who wait.
+//!
+//! The engine adds no rule of its own. It makes sure that what was decided on a state is stored only
+//! if that is still the state: the key of the event table refuses the second of two writers, who then
+//! decides again on what the first has made.
+
+use crate::{
+    blobs::Blobs,
+    db::{
+        Db, Write,
+        files::{self, File, Place},
+        is_conflict,
+        leases::{self, Lease},
+        log,
+    },
+    problem::{Answer, Failure},
+};
+use sealroom_lifecycle::{
+    Actor, Command, Event, Record, State, command::Create, decide, event::DataFile,
+};
+use sealroom_protocol::{ComputationId, Digest, Email, Timestamp, receipt::SealedResult};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::watch;
+
+/// Writers of one computation on several servers may get in each other's way this many times.
+const TRIES: u32 = 20;
+/// States that are kept in memory.
+const CACHED: usize = 4096;
+/// How long to trust that nothing happens on another server.
+const OTHER_SERVERS: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct Engine(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    blobs: Blobs,
+    lease: Duration,
+    rooms: Mutex<HashMap<ComputationId, Arc<Room>>>,
+    /// Changes when somebody may find work.
+    work: watch::Sender<u64>,
+}
+
+/// What is kept in memory of one computation.
+struct Room {
+    state: Mutex<Option<Arc<State>>>,
+    /// One writer at a time on this server.
+    writing: tokio::sync::Mutex<()>,
+    /// The newest sequence number that this server has stored.
+    head: watch::Sender<u64>,
+}
+
+/// What is stored, or has to hold, in the same transaction as the events.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Along {
+    /// A lease that must hold; it lasts again from now.
+    pub(crate) held: Option<Lease>,
+    /// A lease that ends; the flag: only if it has run out.
+    pub(crate) dropped: Option<(Lease, bool)>,
+    /// A file that the events speak of.
+    pub(crate) file: Option<File>,
+    /// Results and log that must be staged.
+    pub(crate) staged: Vec<(Place, u64, Digest)>,
+}
+
+impl Along {
+    pub(crate) fn file(file: File) -> Self {
+        Self { file: Some(file), ..Self::default() }
+    }
+
+    pub(crate) fn held(lease: Lease) -> Self {
+        Self { held: Some(lease), ..Self::default() }
+    }
+
+    /// What the end of run `run` needs to be staged.
+    pub(crate) fn stage(
+        mut self,
+        run: u32,
+        results: &[SealedResult],
+        log: Option<&DataFile>,
+    ) -> Self {
+        let place = |r: &SealedResult| Place::Result(run, r.consumer, r.name.clone());
+        self.staged.extend(results.iter().map(|r| (place(r), r.size, r.sha256)));
+        self.staged.extend(log.map(|log| (Place::Log(run), log.size, log.sha256)));
+        self
+    }
+}
+
+enum Outcome {
+    Stored(Vec<String>),
+    Conflict,
+}
+
+impl Engine {
+    pub(crate) fn new(db: Db, blobs: Blobs, lease: Duration) -> Self {
+        let (rooms, work) = (Mutex::default(), watch::Sender::new(0));
+        Self(Arc::new(Inner { db, blobs, lease, rooms, work }))
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    pub(crate) fn lease_lasts(&self) -> Duration {
+        self.0.lease
+    }
+
+    /// Creates a computation.
+    pub(crate) async fn create(&self, owner: &Email, wanted: Create) -> Answer<Arc<State>> {
+        let id = ComputationId::random();
+        let mut events = sealroom_lifecycle::create(id, owner, wanted)?.into_iter();
+        let first = events.next().ok_or_else(Failure::broken)?;
+        let record = Record::chain(None, now(), Actor::Account(owner.clone()), first);
+        let state = State::begin(&record).map_err(|error| broken_log(id, &error))?;
+        let engine = self.clone();
+        detached(async move {
+            let mut write = engine.db().write().await?;
+            log::append(&mut write, id, &[record]).await?;
+            log::project(&mut write, &state).await?;
+            log::project_concerns(&mut write, &state).await?;
+            write.commit().await?;
+            let state = Arc::new(state);
+            engine.room(id).remember(&state);
+            Ok(state)
+        })
+        .await
+    }
+
+    /// The computation as it is now.
+    pub(crate) async fn load(&self, id: ComputationId) -> Answer<Option<Arc<State>>> {
+        let room = self.room(id);
+        let mut state = room.cached();
+        loop {
+            let after = state.as_ref().map(|state| state.head.0);
+            let records = self.db().records_after(id, after).await?;
+            if records.is_empty() {
+                break;
+            }
+            let mut rest = records.iter();
+            let mut next = match (&state, rest.next()) {
+                (Some(state), Some(first)) => {
+                    let mut next = State::clone(state);
+                    next.apply(first).map_err(|error| broken_log(id, &error))?;
+                    next
+                }
+                (None, Some(first)) => {
+                    State::begin(first).map_err(|error| broken_log(id, &error))?
+                }
+                (_, None) => break,
+            };
+            rest.try_for_each(|record| next.apply(record))
+                .map_err(|error| broken_log(id, &error))?;
+            state = Some(Arc::new(next));
+        }
+        match &state {
+            Some(state) => room.remember(state),
+            None => self.forget(id),
+        }
+        Ok(state)
+    }
+
+    /// Does what `command` says, if the lifecycle allows it. Once this has begun it ends, whether or
+    /// not the caller still listens.
+    pub(crate) async fn execute(
+        &self,
+        id: ComputationId,
+        actor: Actor,
+        command: Command,
+        along: Along,
+    ) -> Answer<Arc<State>> {
+        let engine = self.clone();
+        detached(async move { engine.execute_to_the_end(id, actor, command, along).await }).await
+    }
+
+    async fn execute_to_the_end(
+        &self,
+        id: ComputationId,
+        actor: Actor,
+        command: Command,
+        along: Along,
+    ) -> Answer<Arc<State>> {
+        let room = self.room(id);
+        let _turn = room.writing.lock().await;
+        for attempt in 0..TRIES {
+            let state = self.load(id).await?.ok_or_else(Failure::no_computation)?;
+            let events = decide(&state, &actor, command.clone(), now())?;
+            let mut next = State::clone(&state);
+            let frees_files = events.iter().any(frees_files);
+            let records =
+                next.append(now(), &actor, events).map_err(|error| broken_log(id, &error))?;
+            if records.is_empty() && along.held.is_none() && along.dropped.is_none() {
+                return Ok(state);
+            }
+            match self.store(&next, &records, &along, frees_files).await? {
+                Outcome::Conflict => {
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
+                }
+                Outcome::Stored(loose) => {
+                    let next = Arc::new(next);
+                    room.remember(&next);
+                    if next.needs_enclave() || along.dropped.is_some() {
+                        self.0.work.send_modify(|n| *n += 1);
+                    }
+                    let engine = self.clone();
+                    tokio::spawn(async move { engine.blobs().delete(engine.db(), &loose).await });
+                    return Ok(next);
+                }
+            }
+        }
+        Err(Failure::contended())
+    }
+
+    async fn store(
+        &self,
+        next: &State,
+        records: &[Record],
+        along: &Along,
+        frees_files: bool,
+    ) -> Answer<Outcome> {
+        let mut write = self.db().write().await?;
+        match self.write_all(&mut write, next, records, along, frees_files).await {
+            Ok(loose) => match write.commit().await {
+                Ok(()) => Ok(Outcome::Stored(loose)),
+                Err(error) if is_conflict(&error) => Ok(Outcome::Conflict),
+                Err(error) => Err(error.into()),
+            },
+            Err(Stop::Database(error)) if is_conflict(&error) => Ok(Outcome::Conflict),
+            Err(Stop::Database(error)) => Err(error.into()),
+            Err(Stop::Refused(failure)) => Err(*failure),
+        }
+    }
+
+    async fn write_all(
+        &self,
+        write: &mut Write,
+        next: &State,
+        records: &[Record],
+        along: &Along,
+        frees_files: bool,
+    ) -> Result<Vec<String>, Stop> {
+        if let Some(lease) = &along.held
+            && !leases::renew(write, lease, self.0.lease).await?
+        {
+            return Err(Failure::lease_lost().into());
+        }
+        if let Some((lease, only_expired)) = &along.dropped
+            && !leases::drop_lease(write, lease, *only_expired).await?
+        {
+            return Err(Failure::lease_lost().into());
+        }
+        // A repeated command has no events; what it needed then, it need not have now.
+        if records.is_empty() {
+            return Ok(vec![]);
+        }
+        for (place, size, sha256) in &along.staged {
+            if !files::is_there(write, next.computation, place, *size, *sha256).await? {
+                let message = "the receipt names a result or log that was not uploaded like that";
+                return Err(Failure::invalid(message, "upload it before the run is finished").into());
+            }
+        }
+        log::append(write, next.computation, records).await?;
+        log::project(write, next).await?;
+        if let Some(file) = &along.file {
+            files::insert(write, file).await?;
+        }
+        if frees_files { Ok(files::drop_unused(write, next).await?) } else { Ok(vec![]) }
+    }
+
+    /// Stages a file of the run that is under way.
+    pub(crate) async fn stage(&self, lease: Lease, file: File) -> Answer<bool> {
+        let engine = self.clone();
+        detached(async move {
+            let mut write = engine.db().write().await?;
+            if !leases::renew(&mut write, &lease, engine.0.lease).await? {
+                return Err(Failure::lease_lost());
+            }
+            let new = files::insert(&mut write, &file).await?;
+            write.commit().await?;
+            Ok(new)
+        })
+        .await
+    }
+
+    /// The records after `after`; waits up to `wait` for one if there is none.
+    pub(crate) async fn records_after(
+        &self,
+        id: ComputationId,
+        after: Option<u64>,
+        wait: Duration,
+    ) -> Answer<Vec<Record>> {
+        let mut head = self.room(id).head.subscribe();
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            head.mark_unchanged();
+            let records = self.db().records_after(id, after).await?;
+            let now = tokio::time::Instant::now();
+            if !records.is_empty() || now >= deadline {
+                return Ok(records);
+            }
+            let pause = self.patience(deadline - now);
+            // Ends on a change, or when it is time to look at what other servers have done.
+            drop(tokio::time::timeout(pause, head.changed()).await);
+        }
+    }
+
+    /// Hears when there may be work for an enclave.
+    pub(crate) fn work(&self) -> watch::Receiver<u64> {
+        self.0.work.subscribe()
+    }
+
+    /// How long to wait for news before looking at what other servers have done.
+    pub(crate) fn patience(&self, wait: Duration) -> Duration {
+        match self.db().backend() {
+            crate::db::Backend::Sqlite => wait,
+            crate::db::Backend::Postgres => wait.min(OTHER_SERVERS),
+        }
+    }
+
+    fn room(&self, id: ComputationId) -> Arc<Room> {
+        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if rooms.len() > CACHED {
+            // Those that somebody is in stay; the others are read again when they are needed.
+            rooms.retain(|_, room| Arc::strong_count(room) > 1);
+        }
+        rooms.entry(id).or_default().clone()
+    }
+
+    fn forget(&self, id: ComputationId) {
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { state: Mutex::default(), writing: tokio::sync::Mutex::default(), head: watch::Sender::new(0) }
+    }
+}
+
+impl Room {
+    fn cached(&self) -> Option<Arc<State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, state: &Arc<State>) {
+        let mut cached = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.as_ref().is_none_or(|cached| cached.head.0 < state.head.0) {
+            *cached = Some(state.clone());
+        }
+        let seq = state.head.0;
+        self.head.send_if_modified(|head| {
+            let newer = *head < seq;
+            *head = seq.max(*head);
+            newer
+        });
+    }
+}
+
+enum Stop {
+    Database(sqlx::Error),
+    Refused(Box<Failure>),
+}
+
+impl From<sqlx::Error> for Stop {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(Box::new(failure))
+    }
+}
+
+fn frees_files(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::CodeUploaded { .. }
+            | Event::CodeReset
+            | Event::DataUploaded { .. }
+            | Event::DataReset { .. }
+            | Event::RunFinished { .. }
+            | Event::RunLost { .. }
+            | Event::Removed
+    )
+}
+
+/// A stored log that can't be folded is our own fault, or somebody's who wrote into the database.
+fn broken_log(id: ComputationId, error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::internal(&format!("computation {id} has a damaged log"), error)
+}
+
+/// Now, as records have it: whole milliseconds.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millisecond(crate::db::now_ms()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Runs to its end even if the connection that asked for it is gone.
+pub(crate) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Answer<T>> + Send + 'static,
+) -> Answer<T> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(Failure::internal("a task failed", &error)))
+}

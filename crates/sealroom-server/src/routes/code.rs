@@ -1,0 +1,128 @@
+//! The code: brought by its provider, read by every participant.
+
+use super::Problems;
+use crate::{
+    db::files::{File, Place},
+    engine::{Along, now},
+    extract::Concerned,
+    problem::{Answer, Failure},
+    server::App,
+    stream, syntax,
+    upload::{self, Incoming, Limits},
+};
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    response::Response,
+};
+use sealroom_lifecycle::{Command, decide};
+use sealroom_protocol::{
+    CodeFile, ComputationId, Digest, Role,
+    archive::{self, ArchiveError},
+    code::ENTRYPOINT,
+};
+use std::io::{Seek as _, SeekFrom};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(put, get, reset))
+}
+
+/// Stores the code: a TAR of regular files, `run.py` at its top. For the code provider.
+///
+/// Harmless when repeated with the same bytes.
+#[utoipa::path(put, path = "/computations/{id}/code", tag = "code", security(("token" = [])),
+    params(("id" = ComputationId, Path)),
+    request_body(content = String, content_type = "application/x-tar"),
+    responses((status = 200, body = Vec<CodeFile>), Problems))]
+async fn put(
+    about: Concerned,
+    State(app): State<App>,
+    request: Request,
+) -> Answer<axum::Json<Vec<CodeFile>>> {
+    let (parts, body) = request.into_parts();
+    let limits = Limits { max_bytes: app.config.max_code_bytes, idle: app.config.body_idle };
+    // Asked with no digest that could be right: whether any code would be taken now.
+    let any = Command::UploadCode { files: vec![], archive: Digest::from_bytes([0; 32]) };
+    if let Err(rejection) = decide(&about.state, &about.actor(), any, now()) {
+        let mine = about.participant(Role::CodeProvider).is_ok();
+        let Some(known) = about.state.code.as_ref().filter(|_| mine) else {
+            upload::drain(body);
+            return Err(rejection.into());
+        };
+        // The same again, because the answer got lost?
+        let (_, digest) = Incoming::new(&parts.headers, body, limits)?.digest().await?;
+        let same = digest == known.archive;
+        return if same { Ok(axum::Json(known.files.clone())) } else { Err(rejection.into()) };
+    }
+    let incoming = Incoming::new(&parts.headers, body, limits)?;
+    let (file, size, sha256) = incoming.spool(&app.config.data_dir.join("tmp")).await?;
+    let (file, files) = check(file).await?;
+    let stored = upload::store_file(&app.engine, file, size, sha256).await?;
+    let (blob, place) = (stored.blob, Place::Code);
+    let file = File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
+    let command = Command::UploadCode { files: files.clone(), archive: sha256 };
+    let done = app.engine.execute(about.id, about.actor(), command, Along::file(file)).await;
+    upload::settle(&app.engine, about.id, &place, sha256, blob).await;
+    done?;
+    app.metrics.stored("code", size);
+    Ok(axum::Json(files))
+}
+
+/// Reads a spooled archive: its files, if it is one that can be run.
+async fn check(mut file: std::fs::File) -> Answer<(std::fs::File, Vec<CodeFile>)> {
+    let task = tokio::task::spawn_blocking(move || {
+        file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Io)?;
+        let mut problem = None;
+        let files = archive::read(std::io::BufReader::new(&file), |entry| {
+            if entry.path.as_str() == ENTRYPOINT && !entry.sealed {
+                problem = syntax::check(entry.content)?;
+            }
+            Ok(())
+        })?;
+        file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Io)?;
+        Ok((file, files, problem))
+    });
+    let checked = task.await.map_err(|error| Failure::internal("a task failed", &error))?;
+    let (file, files, problem) = checked.map_err(refuse)?;
+    match problem {
+        None => Ok((file, files)),
+        Some(syntax::SyntaxProblem { line, message }) => {
+            let detail = format!("`{ENTRYPOINT}` line {line}: {message}");
+            Err(Failure::invalid(detail, "correct it and push the code again"))
+        }
+    }
+}
+
+fn refuse(error: ArchiveError) -> Failure {
+    use std::error::Error as _;
+    match &error {
+        ArchiveError::Io(_) => Failure::internal("cannot read a spooled archive", &error),
+        _ => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let hint = "an archive has regular files alone, sealed but for `run.py` and \
+                        `requirements.txt`; `sealroom code push` makes one";
+            Failure::invalid(format!("{error}{cause}"), hint)
+        }
+    }
+}
+
+/// The archive as it was stored. For participants.
+#[utoipa::path(get, path = "/computations/{id}/code", tag = "code", security(("token" = [])),
+    params(("id" = ComputationId, Path)),
+    responses((status = 200, description = "a TAR", content_type = "application/x-tar"), Problems))]
+async fn get(about: Concerned, State(app): State<App>) -> Answer<Response> {
+    if Role::ALL.into_iter().all(|role| about.participant(role).is_err()) {
+        return Err(Failure::forbidden("only participants see the code"));
+    }
+    let code = about.state.code.as_ref().ok_or_else(|| Failure::not_found("there is no code"))?;
+    stream::file(&app.engine, about.id, &Place::Code, code.archive, "application/x-tar").await
+}
+
+/// Takes the code back, and with it the identity: everybody approves again. For the code provider.
+#[utoipa::path(delete, path = "/computations/{id}/code", tag = "code", security(("token" = [])),
+    params(("id" = ComputationId, Path)), responses((status = 204), Problems))]
+async fn reset(about: Concerned, State(app): State<App>) -> Answer<StatusCode> {
+    app.engine.execute(about.id, about.actor(), Command::ResetCode, Along::default()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,176 @@
+//! What enclaves bring: their identity, and runs with their results.
+
+use super::{Problems, enclave::load};
+use crate::{
+    db::files::{File, Place},
+    engine::Along,
+    extract::{Components, Holder, Json, component},
+    problem::{Answer, Failure},
+    server::App,
+    upload::{self, Incoming, Limits, Stored},
+};
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+};
+use sealroom_lifecycle::{
+    Command,
+    state::Run,
+    wire::{FinishRun, PublishIdentity, RunNumber},
+};
+use sealroom_protocol::{
+    ComputationId, FileName, ParticipantId, Role,
+    receipt::{Receipt, RunStatus},
+};
+use std::collections::HashSet;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(publish))
+        .routes(routes!(start))
+        .routes(routes!(put_result))
+        .routes(routes!(put_log))
+        .routes(routes!(finish))
+}
+
+/// Publishes the identity that participants may release their keys to.
+#[utoipa::path(post, path = "/enclave/computations/{id}/identity", tag = "enclave",
+    security(("token" = [])), request_body = PublishIdentity,
+    params(("id" = ComputationId, Path), ("x-sealroom-lease" = String, Header)),
+    responses((status = 204), Problems))]
+async fn publish(
+    holder: Holder,
+    State(app): State<App>,
+    Json(identity): Json<PublishIdentity>,
+) -> Answer<StatusCode> {
+    let PublishIdentity { manifest, keys, evidence } = identity;
+    let command = Command::PublishIdentity { manifest, keys, evidence };
+    app.engine.execute(holder.id, holder.actor(), command, Along::held(holder.lease)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts a run.
+#[utoipa::path(post, path = "/enclave/computations/{id}/runs", tag = "enclave",
+    security(("token" = [])),
+    params(("id" = ComputationId, Path), ("x-sealroom-lease" = String, Header)),
+    responses((status = 200, body = RunNumber), Problems))]
+async fn start(
+    holder: Holder,
+    State(app): State<App>,
+    _: Request,
+) -> Answer<axum::Json<RunNumber>> {
+    let along = Along::held(holder.lease);
+    let state = app.engine.execute(holder.id, holder.actor(), Command::StartRun, along).await?;
+    let run = state.running().ok_or_else(Failure::broken)?.number;
+    Ok(axum::Json(RunNumber { run }))
+}
+
+/// Stages a sealed result; nobody sees it before the run is finished.
+#[utoipa::path(put, path = "/enclave/computations/{id}/runs/{run}/results/{consumer}/{name}",
+    tag = "enclave", security(("token" = [])),
+    params(("id" = ComputationId, Path), ("run" = u32, Path), ("consumer" = u16, Path),
+        ("name" = FileName, Path), ("x-sealroom-lease" = String, Header)),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 204), Problems))]
+async fn put_result(
+    holder: Holder,
+    Components((_, run, consumer, name)): Components<(String, String, String, String)>,
+    State(app): State<App>,
+    request: Request,
+) -> Answer<StatusCode> {
+    let (run, consumer, name) = (component(&run)?, component(&consumer)?, component(&name)?);
+    let state = load(&app, holder.id).await?;
+    let id = ParticipantId { role: Role::ResultConsumer, index: consumer };
+    if state.participant(id).is_none() {
+        return Err(Failure::not_found("there is no such result consumer"));
+    }
+    stage(holder, &app, run, Place::Result(run, consumer, name), request).await
+}
+
+/// Stages the sealed log; nobody sees it before the run is finished.
+#[utoipa::path(put, path = "/enclave/computations/{id}/runs/{run}/log", tag = "enclave",
+    security(("token" = [])),
+    params(("id" = ComputationId, Path), ("run" = u32, Path),
+        ("x-sealroom-lease" = String, Header)),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 204), Problems))]
+async fn put_log(
+    holder: Holder,
+    Components((_, run)): Components<(String, String)>,
+    State(app): State<App>,
+    request: Request,
+) -> Answer<StatusCode> {
+    let run = component(&run)?;
+    stage(holder, &app, run, Place::Log(run), request).await
+}
+
+async fn stage(
+    holder: Holder,
+    app: &App,
+    run: u32,
+    place: Place,
+    request: Request,
+) -> Answer<StatusCode> {
+    let (parts, body) = request.into_parts();
+    if load(app, holder.id).await?.running().is_none_or(|open| open.number != run) {
+        upload::drain(body);
+        let detail = format!("run {run} is not under way");
+        return Err(Failure::wrong_state(detail, "give the computation up and claim another"));
+    }
+    let limits = Limits { max_bytes: app.config.max_upload_bytes, idle: app.config.body_idle };
+    let incoming = Incoming::new(&parts.headers, body, limits)?;
+    let Stored { blob, size, sha256 } = incoming.store(&app.engine).await?;
+    let (computation, kind) = (holder.id, if place == Place::Log(run) { "log" } else { "result" });
+    let file = File { computation, place: place.clone(), sha256, size, blob: blob.clone() };
+    let staged = app.engine.stage(holder.lease, file).await;
+    upload::settle(&app.engine, computation, &place, sha256, blob).await;
+    staged?;
+    app.metrics.stored(kind, size);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Finishes a run: its end and its results are published in one step. Harmless when repeated.
+#[utoipa::path(post, path = "/enclave/computations/{id}/runs/{run}/finish", tag = "enclave",
+    security(("token" = [])), request_body = FinishRun,
+    params(("id" = ComputationId, Path), ("run" = u32, Path),
+        ("x-sealroom-lease" = String, Header)),
+    responses((status = 204), Problems))]
+async fn finish(
+    holder: Holder,
+    Components((_, run)): Components<(String, String)>,
+    State(app): State<App>,
+    Json(end): Json<FinishRun>,
+) -> Answer<StatusCode> {
+    let run: u32 = component(&run)?;
+    let FinishRun { receipt, log, keys_refused } = end;
+    let state = load(&app, holder.id).await?;
+    let mut along = Along::held(holder.lease);
+    // A receipt that does not verify has nothing to stage; the lifecycle refuses it.
+    let said = |known: &Run| receipt.verify(&known.identity.keys.signing).ok();
+    if let Some(said) = state.runs.iter().find(|known| known.number == run).and_then(said) {
+        check_results(&state, &said)?;
+        along = along.stage(run, &said.results, log.as_ref());
+    }
+    let command = Command::FinishRun { run, receipt, log, keys_refused };
+    app.engine.execute(holder.id, holder.actor(), command, along).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_results(state: &sealroom_lifecycle::State, said: &Receipt) -> Answer<()> {
+    let refuse = |message: &str| Err(Failure::invalid(message, "the enclave has a fault"));
+    if said.status != RunStatus::Succeeded && !said.results.is_empty() {
+        return refuse("a run that did not succeed has no results");
+    }
+    let mut seen = HashSet::new();
+    for result in &said.results {
+        let id = ParticipantId { role: Role::ResultConsumer, index: result.consumer };
+        if state.participant(id).is_none() {
+            return refuse("the receipt has a result for a consumer that is not there");
+        }
+        if !seen.insert((result.consumer, &result.name)) {
+            return refuse("the receipt has a result twice");
+        }
+    }
+    Ok(())
+}

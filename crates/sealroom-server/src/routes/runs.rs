@@ -1,0 +1,94 @@
+//! Runs: what came of them, for whom.
+
+use super::Problems;
+use crate::{
+    db::files::Place,
+    extract::{Components, Concerned, component},
+    problem::{Answer, Failure},
+    server::App,
+    stream, view,
+};
+use axum::{extract::State, response::Response};
+use sealroom_lifecycle::state::{Run, RunEnd};
+use sealroom_protocol::{ComputationId, FileName, Role, api::RunDetail, receipt::RunStatus};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(result)).routes(routes!(log))
+}
+
+fn find<'a>(about: &'a Concerned, number: &str) -> Answer<&'a Run> {
+    let number: u32 = component(number)?;
+    let run = about.state.runs.iter().find(|run| run.number == number);
+    run.ok_or_else(|| {
+        Failure::not_found(format!("there is no run {number}"))
+            .hint("list the runs with `sealroom status`")
+    })
+}
+
+fn ended(run: &Run) -> Answer<&RunEnd> {
+    run.end.as_ref().ok_or_else(|| {
+        let detail = format!("run {} is under way", run.number);
+        Failure::wrong_state(detail, "wait for its end with `sealroom status --watch`")
+    })
+}
+
+/// A run with all that is needed to check it.
+#[utoipa::path(get, path = "/computations/{id}/runs/{run}", tag = "runs",
+    security(("token" = [])), params(("id" = ComputationId, Path), ("run" = u32, Path)),
+    responses((status = 200, body = RunDetail), Problems))]
+async fn show(
+    about: Concerned,
+    Components((_, number)): Components<(String, String)>,
+) -> Answer<axum::Json<RunDetail>> {
+    Ok(axum::Json(view::run_detail(find(&about, &number)?)))
+}
+
+/// The caller's own sealed result. For a result consumer.
+#[utoipa::path(get, path = "/computations/{id}/runs/{run}/results/{name}", tag = "runs",
+    security(("token" = [])),
+    params(("id" = ComputationId, Path), ("run" = u32, Path), ("name" = FileName, Path)),
+    responses((status = 200, description = "sealed bytes",
+        content_type = "application/octet-stream"), Problems))]
+async fn result(
+    about: Concerned,
+    Components((_, number, name)): Components<(String, String, String)>,
+    State(app): State<App>,
+) -> Answer<Response> {
+    let me = about.participant(Role::ResultConsumer)?;
+    let run = find(&about, &number)?;
+    let end = ended(run)?;
+    if end.status != RunStatus::Succeeded {
+        let detail = format!("run {number} did not succeed and has no results");
+        return Err(Failure::wrong_state(detail, "see why with `sealroom status`"));
+    }
+    let mine = |result: &&sealroom_protocol::receipt::SealedResult| {
+        result.consumer == me.id.index && result.name.as_str() == name
+    };
+    let found = end.results.iter().find(mine).ok_or_else(|| {
+        Failure::not_found(format!("run {number} has no result of this name for {}", me.id))
+            .hint("list yours with `sealroom status`")
+    })?;
+    let place = Place::Result(run.number, found.consumer, found.name.clone());
+    stream::file(&app.engine, about.id, &place, found.sha256, "application/octet-stream").await
+}
+
+/// The sealed log of a run, if one was kept. For the code provider.
+#[utoipa::path(get, path = "/computations/{id}/runs/{run}/log", tag = "runs",
+    security(("token" = [])), params(("id" = ComputationId, Path), ("run" = u32, Path)),
+    responses((status = 200, description = "sealed bytes",
+        content_type = "application/octet-stream"), Problems))]
+async fn log(
+    about: Concerned,
+    Components((_, number)): Components<(String, String)>,
+    State(app): State<App>,
+) -> Answer<Response> {
+    about.participant(Role::CodeProvider)?;
+    let run = find(&about, &number)?;
+    let log = ended(run)?.log.as_ref().ok_or_else(|| {
+        Failure::not_found(format!("run {number} has no log"))
+            .hint("a log is kept only if the policy grants it to the code provider")
+    })?;
+    let place = Place::Log(run.number);
+    stream::file(&app.engine, about.id, &place, log.sha256, "application/octet-stream").await
+}

@@ -1,0 +1,17 @@
+//! The server through its real interface: started in this process, spoken to over TCP.
+//!
+//! PostgreSQL and S3 are tested too when `SEALROOM_TEST_POSTGRES` (a URL of an empty database) and
+//! `SEALROOM_TEST_S3` (`s3://BUCKET/PREFIX`) are set.
+
+mod access;
+mod accounts;
+mod enclave;
+mod events;
+mod harness;
+mod leases;
+mod life;
+mod party;
+mod restart;
+mod states;
+mod supervisor;
+mod uploads;

@@ -1,0 +1,108 @@
+"""What a jailed interpreter starts with: python -I -S -B _bootstrap.py LIB SITE_PACKAGES MODE.
+
+Takes the channel from standard input, lays out the clear files, makes the sealed ones importable,
+and runs `run.py` as `python run.py` would.
+"""
+
+import contextlib
+import os
+import sys
+
+
+def main():
+    """Do what the third argument says: `run`, or `probe`, which prints what there is."""
+    _, lib, site_packages, mode = sys.argv
+    sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
+    sys.path += [site_packages, lib]
+    if mode == "probe":
+        probe(site_packages)
+    else:
+        run()
+
+
+def probe(site_packages):
+    """Print the version and the installed packages as JSON."""
+    import json
+    from importlib import metadata
+
+    import _sealroom  # noqa: F401 - it has to load here
+
+    import sealroom  # noqa: F401
+
+    found = metadata.distributions(path=[site_packages])
+    packages = [{"name": d.metadata["Name"], "version": d.version} for d in found]
+    version = "%d.%d.%d" % sys.version_info[:3]
+    print(json.dumps({"python_version": version, "packages": packages}))
+
+
+def run():
+    """Run the job's `run.py`; its exception or exit is this process's."""
+    from _sealroom import Channel
+
+    from sealroom import _modules, _session
+
+    channel = Channel.from_stdin()
+    take_away_stdin()
+    session = _session.start(channel)
+    lay_out(session)
+    sys.path.insert(0, session.root)
+    _modules.install(session)
+    entrypoint(session)
+
+
+def take_away_stdin():
+    """Leave nothing to read where the channel was."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0, inheritable=True)
+    os.close(null)
+
+
+def lay_out(session):
+    """Write the clear files into the current directory, and the folders of all."""
+    for path, file in session.code.items():
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        if not file.sealed:
+            with open(path, "wb") as target:
+                target.write(session.read_code(file))
+
+
+def entrypoint(session):
+    """Execute `run.py` as module `__main__`; tracebacks begin in it."""
+    import builtins
+    import types
+
+    path = os.path.join(session.root, "run.py")
+    file = session.code.get("run.py")
+    if file is None:
+        sys.exit("there is no run.py at the top of the code folder")
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    module.__builtins__ = builtins
+    sys.modules["__main__"] = module
+    sys.argv[:] = ["run.py"]
+    try:
+        code = compile(session.read_code(file), path, "exec", dont_inherit=True)
+        exec(code, module.__dict__)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        trace = error.__traceback__.tb_next
+        error = error.with_traceback(trace)
+        flush()
+        sys.excepthook(type(error), error, trace)
+        sys.exit(1)
+    finally:
+        flush()
+
+
+def flush():
+    """Say what is still in buffers."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+
+
+if __name__ == "__main__":
+    main()

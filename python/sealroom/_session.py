@@ -1,0 +1,84 @@
+"""The one connection of this process to its enclave, and what the enclave said there is."""
+
+import io
+import json
+import os
+import threading
+
+from sealroom._errors import UserError
+from sealroom._file import EnclaveFile
+
+
+class CodeFile:
+    """One file of the code folder: its number, size and whether its text stays in memory."""
+
+    __slots__ = ("id", "path", "sealed", "size")
+
+    def __init__(self, entry):
+        """Take an entry of the manifest."""
+        self.id = entry["id"]
+        self.path = entry["path"]
+        self.size = entry["size"]
+        self.sealed = entry["sealed"]
+
+
+class Session:
+    """The channel, the inputs and the code folder of a run."""
+
+    def __init__(self, channel):
+        """Ask the enclave what there is."""
+        manifest = json.loads(channel.manifest())
+        self.channel = channel
+        self.inputs = manifest["inputs"]
+        self.providers = manifest["providers"]
+        self.consumers = manifest["consumers"]
+        self.code = {entry["path"]: CodeFile(entry) for entry in manifest["code"]}
+        self.root = os.getcwd()
+        # A result is a row of frames: two threads must not mix theirs.
+        self.writing = threading.RLock()
+
+    def open_input(self, entry):
+        """Open an input as a binary file."""
+        return EnclaveFile(self.channel.open(entry["id"], entry["size"]))
+
+    def read_code(self, file):
+        """All bytes of a file of the code folder."""
+        return self.channel.open(file.id, file.size).read()
+
+    def relative(self, path):
+        """`path` seen from the code folder, `/`-separated; None if it is elsewhere."""
+        path = os.path.normpath(os.path.join(self.root, os.fspath(path)))
+        if path == self.root:
+            return ""
+        prefix = self.root.rstrip(os.sep) + os.sep
+        return path[len(prefix) :].replace(os.sep, "/") if path.startswith(prefix) else None
+
+
+_session = None
+
+
+def start(channel):
+    """Make the session of this process."""
+    global _session
+    _session = Session(channel)
+    return _session
+
+
+def current():
+    """Return the session of this process."""
+    if _session is None:
+        raise UserError("this code does not run in a sealed room")
+    return _session
+
+
+def open_resource(path):
+    """Open a file of the code folder, sealed or clear, for reading bytes.
+
+    `path` is relative to the code folder, wherever the current directory is by now.
+    """
+    session = current()
+    name = session.relative(path)
+    file = session.code.get(name) if name is not None else None
+    if file is None:
+        raise FileNotFoundError(2, "there is no such file in the code folder", os.fspath(path))
+    return io.BytesIO(session.read_code(file))
