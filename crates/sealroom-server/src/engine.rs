@@ -264,7 +264,9 @@ impl Engine {
         for (place, size, sha256) in &along.staged {
             if !files::is_there(write, next.computation, place, *size, *sha256).await? {
                 let message = "the receipt names a result or log that was not uploaded like that";
-                return Err(Failure::invalid(message, "upload it before the run is finished").into());
+                return Err(
+                    Failure::invalid(message, "upload it before the run is finished").into()
+                );
             }
         }
         log::append(write, next.computation, records).await?;
@@ -341,7 +343,11 @@ impl Engine {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { state: Mutex::default(), writing: tokio::sync::Mutex::default(), head: watch::Sender::new(0) }
+        Self {
+            state: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            head: watch::Sender::new(0),
+        }
     }
 }
 

@@ -162,12 +162,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
         let (parts, body) = request.into_parts();
         let typed = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !typed.is_some_and(is_json) {
-            crate::upload::drain(body);
             return Err(Failure::media_type());
         }
         let limit = app.config.max_json_bytes;
         if crate::upload::content_length(&parts.headers)?.is_some_and(|n| n > limit as u64) {
-            crate::upload::drain(body);
             return Err(Failure::too_large("the body", limit as u64));
         }
         let bytes = tokio::time::timeout(JSON_TIME, collect(body, limit))
@@ -186,7 +184,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
 
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 async fn collect(body: Body, limit: usize) -> Answer<Vec<u8>> {
@@ -195,7 +194,6 @@ async fn collect(body: Body, limit: usize) -> Answer<Vec<u8>> {
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|_| Failure::cut_short("the connection broke"))?;
         if bytes.len() + piece.len() > limit {
-            crate::upload::drain(Body::from_stream(stream));
             return Err(Failure::too_large("the body", limit as u64));
         }
         bytes.extend_from_slice(&piece);

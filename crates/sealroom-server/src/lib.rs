@@ -20,6 +20,7 @@ pub mod error;
 mod auth;
 mod blobs;
 mod db;
+mod drain;
 mod engine;
 mod extract;
 mod metrics;

@@ -1,16 +1,20 @@
 //! Numbers for Prometheus. Labels are route patterns, never paths: no identifier, no name.
 
-use crate::{db::Db, problem::Answer};
+use crate::{
+    db::Db,
+    problem::{Answer, Failure},
+};
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
+use futures::FutureExt as _;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
-use std::time::Instant;
+use std::{panic::AssertUnwindSafe, time::Instant};
 
 /// The server's numbers.
 pub(crate) struct Metrics {
@@ -65,7 +69,7 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)
-            .map_err(|error| crate::problem::Failure::internal("cannot write metrics", &error))?;
+            .map_err(|error| Failure::internal("cannot write metrics", &error))?;
         Ok(text)
     }
 }
@@ -83,7 +87,9 @@ pub(crate) async fn observe(
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    // The panic itself is on stderr already.
+    let response = answer.unwrap_or_else(|_| Failure::broken().into_response());
     let (status, elapsed) = (response.status(), begun.elapsed());
     let known_method = if method.as_str().len() <= 7 { method.as_str() } else { "other" };
     app.metrics.requests.with_label_values(&[known_method, &route, status.as_str()]).inc();

@@ -12,7 +12,7 @@ mod keys;
 mod runs;
 mod system;
 
-use crate::{metrics, problem::Failure, server::App};
+use crate::{drain, metrics, problem::Failure, server::App};
 use axum::{
     Router,
     extract::Request,
@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, OpenApi, ToSchema as _,
     openapi::{
-        ComponentsBuilder, Content, InfoBuilder, OpenApiBuilder, Ref, RefOr, Response as ApiResponse,
-        ResponseBuilder,
+        ComponentsBuilder, Content, InfoBuilder, OpenApiBuilder, Ref, RefOr,
+        Response as ApiResponse, ResponseBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -53,16 +53,14 @@ struct Base;
 /// All routes, and the document that describes them.
 pub(crate) fn all() -> (Router<App>, String) {
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-    let components = ComponentsBuilder::new()
-        .security_scheme("token", SecurityScheme::Http(scheme))
-        .build();
+    let components =
+        ComponentsBuilder::new().security_scheme("token", SecurityScheme::Http(scheme)).build();
     let info = InfoBuilder::new()
         .title("Sealroom")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("Confidential collaborative computation: the coordinator."))
         .build();
-    let mut document =
-        OpenApiBuilder::new().info(info).components(Some(components)).build();
+    let mut document = OpenApiBuilder::new().info(info).components(Some(components)).build();
     document.merge(Base::openapi());
     let (router, document) = OpenApiRouter::with_openapi(document)
         .merge(system::routes())
@@ -92,6 +90,7 @@ pub(crate) fn finish(router: Router<App>, app: App) -> Router {
     router
         .fallback(nothing)
         .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn(drain::layer))
         .layer(middleware::map_response(harden))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::observe))
         .with_state(app)
@@ -100,8 +99,6 @@ pub(crate) fn finish(router: Router<App>, app: App) -> Router {
 async fn harden(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert_with(|| HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert_with(|| HeaderValue::from_static("no-store"));
     response
 }

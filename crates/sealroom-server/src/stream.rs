@@ -20,8 +20,7 @@ pub(crate) async fn file(
     sha256: Digest,
     media_type: &'static str,
 ) -> Answer<Response> {
-    let (blob, size) =
-        engine.db().find_file(computation, place, sha256).await?.ok_or_else(gone)?;
+    let (blob, size) = engine.db().find_file(computation, place, sha256).await?.ok_or_else(gone)?;
     let content = match engine.blobs().read(&blob).await {
         Ok(content) => content,
         // Replaced or removed since.

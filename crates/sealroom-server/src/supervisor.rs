@@ -4,11 +4,8 @@
 //! enclave that outlives its server keeps its keys, so it is not replaced but watched by the next.
 
 use crate::{
-    AccountKind, Config, ServeError, auth,
-    engine::Engine,
-    problem::Answer,
-    server::App,
-    setup, sweeper,
+    AccountKind, Config, ServeError, auth, engine::Engine, problem::Answer, server::App, setup,
+    sweeper,
 };
 use rustix::process::{Pid, Signal, kill_process_group};
 use sealroom_lifecycle::EnclaveId;

@@ -19,10 +19,6 @@ use std::{io::Write as _, path::Path, time::Duration};
 
 /// Pieces of a blob that may be on their way to the store at once.
 const PARTS_UNDER_WAY: usize = 2;
-/// A refused body is read on up to here, so that a client that sends before it reads gets its answer.
-const DRAIN_BYTES: u64 = 64 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(20);
-
 /// What a body may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -51,7 +47,6 @@ impl Incoming {
     pub(crate) fn new(headers: &HeaderMap, body: Body, limits: Limits) -> Answer<Self> {
         let promised = content_length(headers)?;
         if promised.is_some_and(|length| length > limits.max_bytes) {
-            drain(body);
             return Err(Failure::too_large("the file", limits.max_bytes));
         }
         let (stream, hasher) = (body.into_data_stream(), Hasher::default());
@@ -155,7 +150,8 @@ pub(crate) async fn store_file(
         loop {
             let mut piece = bytes::BytesMut::with_capacity(1 << 20);
             let read = file.read_buf(&mut piece).await;
-            let read = read.map_err(|error| Failure::internal("cannot read a spooled file", &error));
+            let read =
+                read.map_err(|error| Failure::internal("cannot read a spooled file", &error));
             match read {
                 Ok(0) => break,
                 Ok(_) => {
@@ -186,23 +182,6 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Answer<Option<u64>> {
     let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| Failure::malformed("Content-Length is no number"))
-}
-
-/// Reads a refused body on in the background, within limits, and forgets it.
-pub(crate) fn drain(body: Body) {
-    tokio::spawn(async move {
-        let mut stream = body.into_data_stream();
-        let mut left = DRAIN_BYTES;
-        let all = async {
-            while let Some(Ok(bytes)) = stream.next().await {
-                left = left.saturating_sub(bytes.len() as u64);
-                if left == 0 {
-                    break;
-                }
-            }
-        };
-        drop(tokio::time::timeout(DRAIN_TIME, all).await);
-    });
 }
 
 /// After an upload was decided on: deletes its blob if no file was made of it, because it was refused

@@ -13,7 +13,11 @@ pub(crate) struct StoredAccount {
 
 impl Db {
     /// Makes the account if it is new. An account that is there keeps its kind.
-    pub(crate) async fn ensure_account(&self, email: &Email, kind: AccountKind) -> sqlx::Result<()> {
+    pub(crate) async fn ensure_account(
+        &self,
+        email: &Email,
+        kind: AccountKind,
+    ) -> sqlx::Result<()> {
         let insert = "INSERT INTO accounts (email, id, kind, created_at) VALUES ($1, $2, $3, $4) \
                       ON CONFLICT (email) DO NOTHING";
         let mut write = self.write().await?;
@@ -66,10 +70,7 @@ impl Db {
     ) -> sqlx::Result<Option<StoredAccount>> {
         let select = "SELECT a.email, a.kind FROM refresh_tokens t \
                       JOIN accounts a ON a.email = t.email WHERE t.hash = $1";
-        let row = sqlx::query(select)
-            .bind(hash.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(select).bind(hash.to_string()).fetch_optional(&self.pool).await?;
         let Some(row) = row else { return Ok(None) };
         let (email, kind): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let account = email.parse().ok().zip(AccountKind::by_name(&kind));

@@ -8,16 +8,11 @@ use crate::{
     server::App,
 };
 use axum::{extract::State, http::StatusCode};
-use sealroom_protocol::api::{
-    Account, AccountToken, NewAccount, TokenRequest, TokenResponse,
-};
+use sealroom_protocol::api::{Account, AccountToken, NewAccount, TokenRequest, TokenResponse};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(access_token))
-        .routes(routes!(me))
-        .routes(routes!(add))
+    OpenApiRouter::new().routes(routes!(access_token)).routes(routes!(me)).routes(routes!(add))
 }
 
 /// Exchanges a refresh token for an access token.
@@ -58,7 +53,8 @@ async fn add(
         let hint = "ask the server's operator for an account";
         return Err(Failure::forbidden("only an administrator adds accounts").hint(hint));
     }
-    let Json(wanted) = <Json<NewAccount> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
+    let Json(wanted) =
+        <Json<NewAccount> as axum::extract::FromRequest<App>>::from_request(request, &app).await?;
     // A token for somebody else's rights would be one too many.
     if !matches!(db.account_kind(&wanted.email).await?, None | Some(AccountKind::User)) {
         let hint = "use `sealroom account add` on the server's machine";

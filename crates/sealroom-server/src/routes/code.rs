@@ -47,7 +47,6 @@ async fn put(
     if let Err(rejection) = decide(&about.state, &about.actor(), any, now()) {
         let mine = about.participant(Role::CodeProvider).is_ok();
         let Some(known) = about.state.code.as_ref().filter(|_| mine) else {
-            upload::drain(body);
             return Err(rejection.into());
         };
         // The same again, because the answer got lost?
@@ -60,7 +59,8 @@ async fn put(
     let (file, files) = check(file).await?;
     let stored = upload::store_file(&app.engine, file, size, sha256).await?;
     let (blob, place) = (stored.blob, Place::Code);
-    let file = File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
+    let file =
+        File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
     let command = Command::UploadCode { files: files.clone(), archive: sha256 };
     let done = app.engine.execute(about.id, about.actor(), command, Along::file(file)).await;
     upload::settle(&app.engine, about.id, &place, sha256, blob).await;

@@ -35,13 +35,7 @@ async fn put(
     request: Request,
 ) -> Answer<axum::Json<StoredFile>> {
     let (parts, body) = request.into_parts();
-    let plan = match plan(&about, &name, upload::content_length(&parts.headers)?) {
-        Ok(plan) => plan,
-        Err(failure) => {
-            upload::drain(body);
-            return Err(failure);
-        }
-    };
+    let plan = plan(&about, &name, upload::content_length(&parts.headers)?)?;
     let limits = Limits { max_bytes: app.config.max_upload_bytes, idle: app.config.body_idle };
     let incoming = Incoming::new(&parts.headers, body, limits)?;
     let (name, provider) = match plan {
@@ -53,7 +47,8 @@ async fn put(
     };
     let upload::Stored { blob, size, sha256 } = incoming.store(&app.engine).await?;
     let place = Place::Data(provider, name.clone());
-    let file = File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
+    let file =
+        File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
     let command = Command::UploadData { file: DataFile { name: name.clone(), size, sha256 } };
     let done = app.engine.execute(about.id, about.actor(), command, Along::file(file)).await;
     upload::settle(&app.engine, about.id, &place, sha256, blob).await;

@@ -53,8 +53,10 @@ async fn claim(
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         let pause = app.engine.patience(deadline - now);
-        let news = tokio::time::timeout(pause, work.changed());
-        drop(app.stop.run_until_cancelled(news).await);
+        tokio::select! {
+            _ = tokio::time::timeout(pause, work.changed()) => {}
+            () = app.stop.cancelled() => {}
+        }
     }
 }
 

@@ -114,7 +114,6 @@ async fn stage(
 ) -> Answer<StatusCode> {
     let (parts, body) = request.into_parts();
     if load(app, holder.id).await?.running().is_none_or(|open| open.number != run) {
-        upload::drain(body);
         let detail = format!("run {run} is not under way");
         return Err(Failure::wrong_state(detail, "give the computation up and claim another"));
     }

@@ -36,10 +36,12 @@ fn what_is_no_token_of_ours_is_refused() {
     let parts: Vec<&str> = good.split('.').collect();
     let mut claims = claims(&good);
     let sign = |claims: &Value, algorithm, key: &[u8]| {
-        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key)).unwrap()
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key))
+            .unwrap()
     };
     let none = B64.encode(r#"{"alg":"none","typ":"JWT"}"#);
-    let admin = B64.encode(json!({ "sub": "ada@example.org", "kind": "admin", "exp": u32::MAX }).to_string());
+    let admin = B64
+        .encode(json!({ "sub": "ada@example.org", "kind": "admin", "exp": u32::MAX }).to_string());
     let runtime_key = sign(&claims, Algorithm::HS256, b"another key");
     let forged = [
         format!("{none}.{}.", parts[1]),
@@ -91,7 +93,8 @@ fn unknown_refresh_tokens_are_refused_with_a_hint() {
 #[test]
 fn only_an_administrator_adds_accounts_and_only_ordinary_ones() {
     let server = Server::start();
-    let (admin, user) = (server.login("root@example.org", AccountKind::Admin), server.user("u@example.org"));
+    let (admin, user) =
+        (server.login("root@example.org", AccountKind::Admin), server.user("u@example.org"));
     let body = json!({ "email": "new@example.org" });
     user.post("/accounts", &body).refused(403, "forbidden");
     user.post("/accounts", &json!("nonsense")).refused(403, "forbidden");
@@ -121,7 +124,8 @@ fn a_participant_without_an_account_has_no_uuid_until_it_gets_one() {
 fn what_the_server_stores_is_for_its_user_alone_and_holds_no_token() {
     let server = Server::start();
     let refresh = server.refresh_token("ada@example.org", AccountKind::User);
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let dir = server.data_dir();
     assert_eq!(mode(&dir), 0o700);
     for entry in std::fs::read_dir(&dir).unwrap() {

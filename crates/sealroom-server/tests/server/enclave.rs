@@ -10,8 +10,7 @@ use sealroom_lifecycle::{
 };
 use sealroom_protocol::{
     Base64, ComputationId, Digest, Evidence, EvidenceKind, FileContext, FileKind, IdentityKeys,
-    Manifest, ParticipantId, Role, Timestamp,
-    archive,
+    Manifest, ParticipantId, Role, Timestamp, archive,
     context::result_path,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
     receipt::{Receipt, RunStatus, SealedResult},

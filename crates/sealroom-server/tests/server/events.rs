@@ -29,8 +29,11 @@ impl Stream {
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let last = last.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
         let token = client.token.as_ref().unwrap();
-        write!(socket, "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{last}\r\n")
-            .unwrap();
+        write!(
+            socket,
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{last}\r\n"
+        )
+        .unwrap();
         let mut stream = Self(BufReader::new(socket));
         assert!(stream.line().unwrap().contains("200"));
         while !stream.line().unwrap().is_empty() {}

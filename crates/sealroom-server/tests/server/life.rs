@@ -1,35 +1,14 @@
 //! A computation from its creation to its removal, on each kind of storage.
 
-use crate::{
-    enclave::Enclave,
-    harness::Server,
-    party::Room,
-};
+use crate::{enclave::Enclave, harness::Server, party::Room};
 use sealroom_lifecycle::{Record, replay};
-use sealroom_protocol::{
-    api::{Computation, RunDetail},
-    context::result_path,
-};
+use sealroom_protocol::{api::RunDetail, context::result_path};
 
 #[test]
 fn a_computation_lives_on_sqlite_and_files() {
     let server = Server::start();
     whole_life(&server);
     server.eventually("no blob is left after removal", || server.blobs() == 0);
-}
-
-#[test]
-fn a_computation_lives_on_postgresql() {
-    let Ok(url) = std::env::var("SEALROOM_TEST_POSTGRES") else {
-        println!("skipped: SEALROOM_TEST_POSTGRES is not set");
-        return;
-    };
-    let server = Server::start_with(|config| config.database = Some(url.clone()));
-    whole_life(&server);
-    // A second server on the same database sees the same.
-    let other = Server::start_with(|config| config.database = Some(url));
-    let owner = other.user("owner@example.org");
-    assert!(!owner.get("/computations").json::<Vec<Computation>>().is_empty());
 }
 
 #[test]
@@ -41,7 +20,7 @@ fn a_computation_lives_on_s3() {
     whole_life(&Server::start_with(|config| config.blobs = Some(location)));
 }
 
-fn whole_life(server: &Server) {
+pub(crate) fn whole_life(server: &Server) {
     let mut room = Room::new(server);
     assert_eq!(room.phase(), "preparing");
     assert_eq!(room.show().my_roles, ["ComputationOwner"]);

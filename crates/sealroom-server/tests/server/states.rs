@@ -49,8 +49,11 @@ fn one_account_may_have_every_role() {
     let server = Server::start();
     let me = server.user("me@example.org");
     let mine = json!(["me@example.org"]);
-    let id = party::create(&me, &json!({ "code_provider_email": "me@example.org",
-        "data_providers_emails": mine, "result_consumers_emails": mine }));
+    let id = party::create(
+        &me,
+        &json!({ "code_provider_email": "me@example.org",
+        "data_providers_emails": mine, "result_consumers_emails": mine }),
+    );
     for role in Role::ALL {
         Party::new(me.clone(), role).register(id);
     }
@@ -148,7 +151,10 @@ fn resetting_code_takes_the_identity_and_resetting_data_only_that_provider() {
     room.approve();
     room.data[0].client.delete(&room.path("/data")).success();
     let shown = room.show();
-    assert!(shown.data_providers[0].files.is_empty() && shown.data_providers[0].done_uploading_at.is_none());
+    assert!(
+        shown.data_providers[0].files.is_empty()
+            && shown.data_providers[0].done_uploading_at.is_none()
+    );
     assert!(shown.data_providers[1].symmetric_key_uploaded_at.is_some());
     server.eventually("the blob is deleted", || server.blobs() == 2);
     room.code.client.delete(&room.path("/code")).success();
@@ -185,9 +191,13 @@ fn a_run_is_finished_with_what_was_uploaded_and_nothing_else() {
     other.sha256 = sealroom_protocol::Digest::of(b"other");
     let mut nobody = staged.clone();
     nobody.consumer = 9;
-    for results in
-        [vec![missing], vec![longer], vec![other], vec![nobody], vec![staged.clone(), staged.clone()]]
-    {
+    for results in [
+        vec![missing],
+        vec![longer],
+        vec![other],
+        vec![nobody],
+        vec![staged.clone(), staged.clone()],
+    ] {
         let end = enclave.receipt(1, RunStatus::Succeeded, results);
         unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
     }

@@ -57,7 +57,8 @@ fn archives_with_tricks_are_refused_and_leave_nothing() {
     }
     push(b"").refused(422, "invalid");
     push(&[0x55; 4096]).refused(422, "invalid");
-    let problem = push(&archive(b"import os\n\ndef main(:\n    pass\n", &[])).refused(422, "invalid");
+    let problem =
+        push(&archive(b"import os\n\ndef main(:\n    pass\n", &[])).refused(422, "invalid");
     assert!(problem.detail.contains("`run.py` line 3"), "{}", problem.detail);
     push(&archive(b"print('\xff')", &[])).refused(422, "invalid");
     assert!(room.show().code.is_empty());
