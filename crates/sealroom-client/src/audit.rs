@@ -19,12 +19,14 @@ impl Session<'_> {
     /// # Errors
     /// [`ClientError::Audit`] says what is wrong with it.
     pub fn audit(&self, id: ComputationId) -> Result<Audit, ClientError> {
+        // Looked up before asking: another command of this profile may see more meanwhile.
+        let seen = self.profile.memory(id)?.head;
         let records: Vec<Record> = self.http.get(&Self::path(id, "/audit"))?;
         let state = replay(&records).map_err(|error| ClientError::Audit(error.to_string()))?;
         if state.computation != id {
             return Err(ClientError::Audit("it is of another computation".to_owned()));
         }
-        if let Some(seen) = self.profile.memory(id)?.head {
+        if let Some(seen) = seen {
             let known = usize::try_from(seen.seq).ok().and_then(|at| records.get(at));
             if known.is_none_or(|record| record.hash != seen.hash) {
                 let problem = format!("event {} was seen before and is not in it now", seen.seq);

@@ -68,28 +68,29 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What the server says; [`ClientError::Audit`] if its log has become shorter or other.
     pub fn computation(&self, id: ComputationId) -> Result<Computation, ClientError> {
+        // Looked up before asking: another command of this profile may see more meanwhile.
+        let seen = self.profile.memory(id)?.head;
         let computation: Computation = self.http.get(&Self::path(id, ""))?;
         if computation.uuid != id {
-            return Err(ClientError::Audit(
-                "the server answers with another computation".to_owned(),
-            ));
+            let problem = "the server answers with another computation";
+            return Err(ClientError::Audit(problem.to_owned()));
         }
-        self.see_head(id, &computation.head)?;
-        Ok(computation)
-    }
-
-    /// Compares the newest event with the newest that was seen before, and remembers it.
-    pub(crate) fn see_head(&self, id: ComputationId, head: &Head) -> Result<(), ClientError> {
-        let Some(seen) = self.profile.memory(id)?.head else {
-            return self.profile.remember(id, |memory| memory.head = Some(head.clone()));
-        };
-        if head.seq < seen.seq || head.seq == seen.seq && head.hash != seen.hash {
+        let head = &computation.head;
+        if let Some(seen) = seen
+            && (head.seq < seen.seq || head.seq == seen.seq && head.hash != seen.hash)
+        {
             let (now, before) = (head.seq, seen.seq);
             return Err(ClientError::Audit(format!(
                 "event {before} was seen before, now the log ends differently at event {now}"
             )));
         }
-        if head.seq == seen.seq {
+        self.see_head(id, head)?;
+        Ok(computation)
+    }
+
+    /// Remembers the newest event that was seen.
+    pub(crate) fn see_head(&self, id: ComputationId, head: &Head) -> Result<(), ClientError> {
+        if self.profile.memory(id)?.head.is_some_and(|known| known.seq >= head.seq) {
             return Ok(());
         }
         self.profile.remember(id, |memory| {

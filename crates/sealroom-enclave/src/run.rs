@@ -45,6 +45,8 @@ enum RunFailure {
     Exit { reason: String, exit_code: Option<i32> },
     #[error("the work folder cannot be used")]
     Disk(#[from] io::Error),
+    #[error("the server does not store the results")]
+    Store(#[source] HttpError),
 }
 
 /// What a run left behind.
@@ -69,13 +71,7 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<(), HttpErro
             failed(&failure)
         }
     };
-    for (result, file) in &products.results {
-        session.server.put_result(number, result.consumer, &result.name, file)?;
-    }
-    let log = match &products.log {
-        Some(file) => Some(put_log(session, number, file)?),
-        None => None,
-    };
+    let log = products.log.as_ref().and_then(|file| put_log(session, number, file));
     match &status {
         RunStatus::Succeeded => tracing::info!(run = number, "run succeeded"),
         RunStatus::Failed { reason, .. } => tracing::info!(run = number, "run failed: {reason}"),
@@ -91,7 +87,16 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<(), HttpErro
         results: products.results.into_iter().map(|(result, _)| result).collect(),
     }
     .sign(&session.identity.signing);
-    session.server.finish_run(number, &FinishRun { receipt, log, keys_refused })
+    let finish = FinishRun { receipt, log, keys_refused };
+    // The server may be restarting: the end of a run is worth waiting for as long as the lease lives.
+    loop {
+        match session.server.finish_run(number, &finish) {
+            Err(HttpError::Unreachable { .. }) if !session.is_lost() => {
+                tracing::warn!(run = number, "the server is away, trying again");
+            }
+            result => return result,
+        }
+    }
 }
 
 fn now() -> Timestamp {
@@ -134,6 +139,12 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
     products.log = seal_log(session, number, &released, &outcome)?;
     judge(outcome.exit)?;
     products.results = results.into_finished();
+    for (result, file) in &products.results {
+        session
+            .server
+            .put_result(number, result.consumer, &result.name, file)
+            .map_err(RunFailure::Store)?;
+    }
     Ok(())
 }
 
@@ -262,15 +273,19 @@ fn seal_log(
     out.finish().map(Some)
 }
 
-fn put_log(session: &Session<'_>, number: u32, file: &File) -> Result<DataFile, HttpError> {
-    session.server.put_log(number, file)?;
-    let mut hasher = sealroom_seal::Hasher::default();
-    let mut reader = file.try_clone().map_err(HttpError::Transfer)?;
-    io::Seek::rewind(&mut reader).map_err(HttpError::Transfer)?;
-    let size = io::copy(&mut reader, &mut hasher).map_err(HttpError::Transfer)?;
-    let name = "log".parse().expect("a plain name");
-    let sha256: Digest = hasher.finish();
-    Ok(DataFile { name, size, sha256 })
+/// Uploads a sealed log. A log that can't be stored is missing, and no reason to fail a run.
+fn put_log(session: &Session<'_>, number: u32, file: &File) -> Option<DataFile> {
+    let describe = || -> io::Result<DataFile> {
+        let mut hasher = sealroom_seal::Hasher::default();
+        let mut reader = file.try_clone()?;
+        io::Seek::rewind(&mut reader)?;
+        let size = io::copy(&mut reader, &mut hasher)?;
+        let name = "log".parse().expect("a plain name");
+        Ok(DataFile { name, size, sha256: hasher.finish() })
+    };
+    let stored =
+        session.server.put_log(number, file).and_then(|()| describe().map_err(HttpError::Transfer));
+    stored.inspect_err(|error| tracing::warn!(run = number, "no log is kept: {error}")).ok()
 }
 
 #[cfg(test)]

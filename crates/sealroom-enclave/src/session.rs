@@ -48,6 +48,10 @@ pub(crate) struct Session<'a> {
     pub(crate) code: fetch::Code,
     pub(crate) manifest: CanonicalManifest,
     pub(crate) identity: Identity,
+    /// Runs that this process has started, and the number of the newest. The server's log is not
+    /// asked: it could leave runs out.
+    runs: u32,
+    newest_run: u32,
 }
 
 /// Takes on one computation and serves it until it ends.
@@ -123,8 +127,19 @@ impl<'a> Session<'a> {
         let publish = PublishIdentity { manifest: manifest.text().to_owned(), keys, evidence };
         server.publish_identity(&publish)?;
         tracing::info!(manifest = %manifest.digest(), "identity published");
-        let mut session =
-            Self { setting, server, heartbeat, work_dir, state, code, manifest, identity };
+        let newest_run = state.runs.last().map_or(0, |run| run.number);
+        let mut session = Self {
+            setting,
+            server,
+            heartbeat,
+            work_dir,
+            state,
+            code,
+            manifest,
+            identity,
+            runs: 0,
+            newest_run,
+        };
         session.follow()?;
         Ok(session)
     }
@@ -138,6 +153,7 @@ impl<'a> Session<'a> {
             }
             match self.server.start_run() {
                 Ok(number) => {
+                    self.count_run(number)?;
                     run::execute(&self, number)?;
                 }
                 // Something changed meanwhile: a key was taken back, data was reset.
@@ -149,14 +165,31 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Counts a run against what was approved; no number comes twice, so no result can pass for
+    /// another's.
+    fn count_run(&mut self, number: u32) -> anyhow::Result<()> {
+        let max = self.manifest.manifest().policy.max_runs;
+        if self.runs >= max || number <= self.newest_run {
+            bail!("the server asks for run {number} beyond the {max} that were approved");
+        }
+        self.runs += 1;
+        self.newest_run = number;
+        Ok(())
+    }
+
+    /// Whether the lease is gone for good.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.heartbeat.lost().load(Ordering::Relaxed)
+    }
+
     /// Whether there is nothing left to do for this identity.
     fn is_over(&self) -> anyhow::Result<bool> {
-        if self.heartbeat.lost().load(Ordering::Relaxed) {
+        if self.is_lost() {
             bail!("the lease is lost");
         }
         let mine = self.identity.signing.public();
         let stands = self.state.identity.as_ref().is_some_and(|i| i.keys.signing == mine);
-        let exhausted = self.state.is_exhausted() && self.state.running().is_none();
+        let exhausted = self.runs >= self.manifest.manifest().policy.max_runs;
         let expires_at = self.manifest.manifest().policy.expires_at;
         let expired = expires_at.is_some_and(|end| Timestamp::now() >= end);
         Ok(!stands || exhausted || expired || self.state.closed != Closed::Open)

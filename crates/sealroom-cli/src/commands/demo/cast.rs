@@ -230,8 +230,8 @@ impl Person<'_> {
     pub(super) fn play(&self, args: &[&str]) -> Result<Output, CliError> {
         self.announce(args);
         let output = self.quietly(args)?;
-        show(&output.stdout);
         show(&output.stderr);
+        show(&output.stdout);
         Ok(output)
     }
 
