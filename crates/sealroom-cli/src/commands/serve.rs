@@ -1,7 +1,7 @@
 use super::CommandResult;
 use crate::{error::CliError, term::print};
 use sealroom_server::{Config, LocalEnclaves};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Run the server, and enclaves on this machine
 ///
@@ -38,7 +38,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> CommandResult {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SEALROOM_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let local_enclaves = match args.enclaves {
         0 => LocalEnclaves::Off,
         max => LocalEnclaves::Max(max),
