@@ -7,14 +7,10 @@ use sealroom_protocol::{
     api::StoredFile,
 };
 use sealroom_seal::{
-    Hasher,
+    Hashed,
     stream::{SealReader, sealed_len},
 };
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
 impl Session<'_> {
     /// Seals and uploads one file under its own name, or `name`. A file of the same name that was
@@ -46,15 +42,14 @@ impl Session<'_> {
             path: name.as_str(),
         };
         let sealing = SealReader::new(file, &keys.file, &context.associated_data());
-        let mut reader =
-            Hashing { inner: Observed { inner: sealing, progress }, hasher: Hasher::default() };
+        let mut reader = Hashed::new(Observed { inner: sealing, progress });
         progress.begin(name.as_str(), size);
         let path = Self::path(id, &format!("/data/{}", path_component(name.as_str())));
         let body = Body::Stream { len: size, reader: &mut reader };
         let sent = self.http.call(Method::PUT, &path, body);
         progress.end();
         let stored: StoredFile = self.http.json(sent?)?;
-        let sha256 = reader.hasher.finish();
+        let (_, _, sha256) = reader.finish();
         if (stored.size, stored.sha256) != (size, sha256) {
             let problem =
                 format!("the server has stored `{name}` with other content than was sent");
@@ -115,17 +110,4 @@ impl Session<'_> {
 pub fn file_name(path: &Path) -> Result<FileName, ClientError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(name.parse()?)
-}
-
-struct Hashing<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(out)?;
-        self.hasher.update(&out[..n]);
-        Ok(n)
-    }
 }

@@ -9,7 +9,7 @@ use sealroom_protocol::{
     manifest::CanonicalManifest,
     receipt::{Receipt, RunStatus, SealedResult},
 };
-use sealroom_seal::{Hasher, stream::OpenReader};
+use sealroom_seal::{Hashed, stream::OpenReader};
 use std::{
     fs::{self, Permissions},
     io::{self, Read},
@@ -182,15 +182,12 @@ impl Session<'_> {
         let response = self.http.call(Method::GET, &Self::path(id, rest), Body::Empty)?;
         let body = response.into_body().into_with_config().limit(u64::MAX).reader();
         let limit = expected.map_or(1 << 30, |result| result.size.saturating_add(1));
-        let mut sealed = Counted {
-            inner: Observed { inner: body, progress }.take(limit),
-            hasher: Hasher::default(),
-            size: 0,
-        };
+        let mut sealed = Hashed::new(Observed { inner: body, progress }.take(limit));
         let mut plain = OpenReader::new(&mut sealed, &keys.file, &context.associated_data());
         let copied = io::copy(&mut plain, out);
-        let found = (sealed.size, sealed.hasher.finish());
-        if expected.is_some_and(|result| (result.size, result.sha256) != found) && copied.is_ok() {
+        let (_, size, sha256) = sealed.finish();
+        let differs = |result: &SealedResult| (result.size, result.sha256) != (size, sha256);
+        if copied.is_ok() && expected.is_some_and(differs) {
             let problem = format!("`{place}` is not the file that the receipt names");
             return Err(ClientError::BadResult(problem));
         }
@@ -208,19 +205,4 @@ impl Session<'_> {
 pub fn newest_success(computation: &Computation) -> Option<u32> {
     let succeeded = |run: &&sealroom_protocol::api::Run| run.status == Some(RunStatus::Succeeded);
     computation.runs.iter().rfind(succeeded).map(|run| run.number)
-}
-
-struct Counted<R> {
-    inner: R,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(out)?;
-        self.hasher.update(&out[..n]);
-        self.size += n as u64;
-        Ok(n)
-    }
 }

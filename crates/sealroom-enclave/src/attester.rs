@@ -44,7 +44,8 @@ impl Attester for Simulated {
 }
 
 fn program_digest() -> io::Result<Digest> {
-    let mut hasher = sealroom_seal::Hasher::default();
-    io::copy(&mut File::open("/proc/self/exe")?, &mut hasher)?;
-    Ok(hasher.finish())
+    let mut program = sealroom_seal::Hashed::new(File::open("/proc/self/exe")?);
+    io::copy(&mut program, &mut io::sink())?;
+    let (_, _, digest) = program.finish();
+    Ok(digest)
 }

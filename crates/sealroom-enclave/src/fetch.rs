@@ -2,7 +2,7 @@
 
 use sealroom_http::HttpError;
 use sealroom_protocol::{CodeFile, CodePath, Digest, InventoryEntry, archive};
-use sealroom_seal::Hasher;
+use sealroom_seal::Hashed;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -42,7 +42,7 @@ pub(crate) fn code(
     work_dir: &Path,
     expected: (&[CodeFile], Digest),
 ) -> Result<Code, FetchError> {
-    let mut tee = HashingReader { inner: archive, hasher: Hasher::default() };
+    let mut tee = Hashed::new(archive);
     let mut stored = BTreeMap::new();
     let files = archive::read(&mut tee, |entry| {
         let mut file = tempfile::tempfile_in(work_dir)?;
@@ -51,7 +51,8 @@ pub(crate) fn code(
         Ok(())
     })?;
     io::copy(&mut tee, &mut io::sink()).map_err(FetchError::Disk)?;
-    if (files.as_slice(), tee.hasher.finish()) != expected {
+    let (_, _, digest) = tee.finish();
+    if (files.as_slice(), digest) != expected {
         return Err(FetchError::Substituted { expected_by: "its log says of the code" });
     }
     Ok(Code { files, stored })
@@ -65,37 +66,20 @@ pub(crate) fn data(
 ) -> Result<File, FetchError> {
     let mut file = tempfile::tempfile_in(work_dir).map_err(FetchError::Disk)?;
     // One byte more than listed would show that the file is longer.
-    let mut content = content.take(expected.size.saturating_add(1));
-    let mut hasher = Hasher::default();
+    let mut content = Hashed::new(content.take(expected.size.saturating_add(1)));
     let mut buffer = vec![0; 256 << 10];
-    let mut size = 0;
     loop {
-        let n = match content.read(&mut buffer) {
+        match content.read(&mut buffer) {
             Ok(0) => break,
-            Ok(n) => n,
+            Ok(n) => file.write_all(&buffer[..n]).map_err(FetchError::Disk)?,
             Err(error) => return Err(HttpError::Transfer(error).into()),
-        };
-        hasher.update(&buffer[..n]);
-        file.write_all(&buffer[..n]).map_err(FetchError::Disk)?;
-        size += n as u64;
+        }
     }
-    if (size, hasher.finish()) != (expected.size, expected.sha256) {
+    let (_, size, sha256) = content.finish();
+    if (size, sha256) != (expected.size, expected.sha256) {
         return Err(FetchError::Substituted { expected_by: "a data provider has listed" });
     }
     Ok(file)
-}
-
-struct HashingReader<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(out)?;
-        self.hasher.update(&out[..n]);
-        Ok(n)
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use sealroom_protocol::{
     receipt::SealedResult,
 };
 use sealroom_sandbox::{ResultWriter, Results};
-use sealroom_seal::{Hasher, stream::SealWriter};
+use sealroom_seal::{Hashed, stream::SealWriter};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -55,11 +55,7 @@ impl Results for SealedResults<'_> {
             kind: FileKind::Result,
             path: &result_path(self.run, &name),
         };
-        let out = Counted {
-            file: tempfile::tempfile_in(&self.work_dir)?,
-            hasher: Hasher::default(),
-            size: 0,
-        };
+        let out = Hashed::new(tempfile::tempfile_in(&self.work_dir)?);
         let sealing = SealWriter::new(out, &to.file_key, &context.associated_data())?;
         Ok(Box::new(Writer {
             sealing,
@@ -71,7 +67,7 @@ impl Results for SealedResults<'_> {
 }
 
 struct Writer {
-    sealing: SealWriter<Counted>,
+    sealing: SealWriter<Hashed<File>>,
     consumer: u16,
     name: FileName,
     finished: Finished,
@@ -90,31 +86,12 @@ impl Write for Writer {
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
         let Self { sealing, consumer, name, finished } = *self;
-        let Counted { file, hasher, size } = sealing.finish()?;
-        let result = SealedResult { consumer, name: name.clone(), size, sha256: hasher.finish() };
+        let (file, size, sha256) = sealing.finish()?.finish();
+        let result = SealedResult { consumer, name: name.clone(), size, sha256 };
         finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert((consumer, name), (result, file));
         Ok(())
-    }
-}
-
-struct Counted {
-    file: File,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
-        self.size += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }

@@ -17,7 +17,7 @@ use sealroom_sandbox::{
     CodeFile as JobCode, Exit, FileSource, Input, Job, Limits, Outcome, SandboxError, Source,
 };
 use sealroom_seal::{
-    Digest,
+    Digest, Hashed,
     stream::{OpenError, SealWriter, SealedFile},
 };
 use std::{
@@ -276,12 +276,13 @@ fn seal_log(
 /// Uploads a sealed log. A log that can't be stored is missing, and no reason to fail a run.
 fn put_log(session: &Session<'_>, number: u32, file: &File) -> Option<DataFile> {
     let describe = || -> io::Result<DataFile> {
-        let mut hasher = sealroom_seal::Hasher::default();
-        let mut reader = file.try_clone()?;
-        io::Seek::rewind(&mut reader)?;
-        let size = io::copy(&mut reader, &mut hasher)?;
+        let mut file = file.try_clone()?;
+        io::Seek::rewind(&mut file)?;
+        let mut reader = Hashed::new(file);
+        io::copy(&mut reader, &mut io::sink())?;
+        let (_, size, sha256) = reader.finish();
         let name = "log".parse().expect("a plain name");
-        Ok(DataFile { name, size, sha256: hasher.finish() })
+        Ok(DataFile { name, size, sha256 })
     };
     let stored =
         session.server.put_log(number, file).and_then(|()| describe().map_err(HttpError::Transfer));

@@ -5,7 +5,7 @@
 //! before a byte of it is read.
 
 use crate::{CodeFile, CodePath, name::NameError};
-use sealroom_seal::Hasher;
+use sealroom_seal::Hashed;
 use std::{
     collections::BTreeSet,
     io::{self, Read, Write},
@@ -118,14 +118,14 @@ pub fn read<R: Read>(
             return Err(ArchiveError::NotAFile { path: shown(&name), what: what(kind) });
         }
         let (path, sealed) = files.admit(&name, size)?;
-        let mut content = Hashing { inner: &mut entry, hasher: Hasher::default(), read: 0 };
+        let mut content = Hashed::new(&mut entry);
         each(ArchiveEntry { path: &path, sealed, size, content: &mut content })
             .map_err(ArchiveError::Io)?;
         io::copy(&mut content, &mut io::sink()).map_err(ArchiveError::Damaged)?;
-        if content.read != size {
+        let (_, read, sha256) = content.finish();
+        if read != size {
             return Err(ArchiveError::Damaged(io::ErrorKind::UnexpectedEof.into()));
         }
-        let sha256 = content.hasher.finish();
         files.files.push(CodeFile { path, size, sha256, sealed });
     }
     files.finish()
@@ -215,21 +215,6 @@ fn what(kind: EntryType) -> &'static str {
         EntryType::Fifo => "pipe",
         EntryType::GNUSparse => "sparse file",
         _ => "special entry",
-    }
-}
-
-struct Hashing<R> {
-    inner: R,
-    hasher: Hasher,
-    read: u64,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(out)?;
-        self.hasher.update(&out[..n]);
-        self.read += n as u64;
-        Ok(n)
     }
 }
 

@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Computes a [`Digest`] piece by piece; as a writer it hashes what is written to it.
+/// Computes a [`Digest`] piece by piece.
 #[derive(Clone)]
 pub struct Hasher(digest::Context);
 
@@ -97,14 +97,47 @@ impl Hasher {
     }
 }
 
-impl io::Write for Hasher {
+/// Hashes and counts what is read or written through it.
+pub struct Hashed<T> {
+    inner: T,
+    hasher: Hasher,
+    len: u64,
+}
+
+impl<T> Hashed<T> {
+    /// Nothing has passed yet.
+    pub fn new(inner: T) -> Self {
+        Self { inner, hasher: Hasher::default(), len: 0 }
+    }
+
+    /// What it was put around, how many bytes have passed, and their digest.
+    pub fn finish(self) -> (T, u64, Digest) {
+        (self.inner, self.len, self.hasher.finish())
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.len += bytes.len() as u64;
+    }
+}
+
+impl<T: io::Read> io::Read for Hashed<T> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(out)?;
+        self.pass(&out[..n]);
+        Ok(n)
+    }
+}
+
+impl<T: io::Write> io::Write for Hashed<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.update(bytes);
-        Ok(bytes.len())
+        let n = self.inner.write(bytes)?;
+        self.pass(&bytes[..n]);
+        Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.inner.flush()
     }
 }
 

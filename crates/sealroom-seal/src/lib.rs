@@ -19,7 +19,7 @@ pub mod sign;
 pub mod stream;
 pub mod words;
 
-pub use digest::{Digest, Hasher};
+pub use digest::{Digest, Hashed, Hasher};
 pub use framing::framed;
 pub use secret::{FileKey, PreSharedKey};
 
