@@ -8,6 +8,7 @@ use sealroom_http::Body;
 use sealroom_protocol::{
     ComputationId, Digest, KeyRelease, Role,
     api::{Computation, Identity},
+    manifest::CanonicalManifest,
     release::Recipient,
 };
 use sealroom_seal::{release::ReleasedKeys, words::SafetyWords};
@@ -19,12 +20,14 @@ pub struct Acceptance {
     pub allow_simulated: bool,
     /// A computation that protects nothing.
     pub allow_dev_mode: bool,
+    /// A jail without some of its layers.
+    pub allow_weak_jail: bool,
     /// The code that was agreed on.
     pub code_digest: Option<Digest>,
 }
 
 impl Session<'_> {
-    /// Verifies the identity that stands.
+    /// Verifies the identity that stands, and remembers which manifest was looked at.
     ///
     /// # Errors
     /// [`ClientError::NoIdentity`] if there is none; what was found is in the verdict, not an error.
@@ -34,7 +37,10 @@ impl Session<'_> {
         acceptance: &Acceptance,
     ) -> Result<Verification, ClientError> {
         let identity = computation.enclave.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        self.verify_identity(computation.uuid, identity, acceptance)
+        let verification = self.verify_identity(computation.uuid, identity, acceptance, None)?;
+        let digest = verification.manifest.as_ref().map(CanonicalManifest::digest);
+        self.profile.remember(computation.uuid, |memory| memory.verified = digest)?;
+        Ok(verification)
     }
 
     /// Verifies one identity with what the profile knows, not with what the server says.
@@ -43,6 +49,7 @@ impl Session<'_> {
         id: ComputationId,
         identity: &Identity,
         acceptance: &Acceptance,
+        verified: Option<Digest>,
     ) -> Result<Verification, ClientError> {
         let account = self.profile.account()?;
         let memory = self.profile.memory(id)?;
@@ -62,8 +69,10 @@ impl Session<'_> {
             created: memory.created.as_ref(),
             pushed_code: is_code_provider.then_some(memory.code.as_slice()),
             code_digest: acceptance.code_digest,
+            verified,
             bounds: &self.profile.bounds()?,
             allow_dev_mode: acceptance.allow_dev_mode,
+            allow_weak_jail: acceptance.allow_weak_jail,
             attestation: sealroom_attest::Policy {
                 danger_allow_simulated: acceptance.allow_simulated,
             },
@@ -84,7 +93,9 @@ impl Session<'_> {
     ) -> Result<Verification, ClientError> {
         let id = computation.uuid;
         let identity = computation.enclave.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let verification = self.verify_identity(id, identity, acceptance)?;
+        // What was shown and what is approved must be the same thing.
+        let verified = self.profile.memory(id)?.verified;
+        let verification = self.verify_identity(id, identity, acceptance, verified)?;
         let (true, Some(manifest)) = (verification.verdict.is_trusted(), &verification.manifest)
         else {
             return Err(ClientError::NotTrusted(Box::new(verification.verdict)));
@@ -98,6 +109,13 @@ impl Session<'_> {
         };
         let pre_shared_key = words.pre_shared_key(id.as_bytes());
         let memory = self.profile.memory(id)?;
+        // Before anything is released: what runs with the key is known as approved.
+        let (key, digest) = (identity.keys.signing, manifest.digest());
+        self.profile.remember(id, |memory| {
+            memory.approved.insert(key, digest);
+            memory.verified = Some(digest);
+        })?;
+        self.profile.set_words(id, words)?;
         for role in roles {
             let keys = self.profile.keys(id, *role)?;
             let released =
@@ -110,11 +128,6 @@ impl Session<'_> {
                 .map_err(|_| ClientError::NoIdentity)?;
             self.post(id, "/key/release", Body::json(&release))?;
         }
-        let (key, digest) = (identity.keys.signing, manifest.digest());
-        self.profile.remember(id, |memory| {
-            memory.approved.insert(key, digest);
-        })?;
-        self.profile.set_words(id, words)?;
         Ok(verification)
     }
 }

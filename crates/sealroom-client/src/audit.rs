@@ -2,7 +2,7 @@
 
 use crate::{ClientError, Session};
 use sealroom_lifecycle::{Event, Record, State, replay};
-use sealroom_protocol::{ComputationId, api::Head};
+use sealroom_protocol::{ComputationId, api::Head, text::visible};
 
 /// A log that holds together.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Session<'_> {
 #[must_use]
 pub fn describe(event: &Event) -> String {
     match event {
-        Event::Created { name, .. } => format!("created `{name}`"),
+        Event::Created { name, .. } => format!("created `{}`", visible(name)),
         Event::Registered { participant, public_key, suite } => {
             format!("joined as {participant} with key {public_key} ({suite})")
         }

@@ -21,10 +21,14 @@ pub struct Expectation<'a> {
     pub pushed_code: Option<&'a [CodeFile]>,
     /// The digest of the code that it was told, if it was.
     pub code_digest: Option<Digest>,
+    /// The manifest that it looked at before, if it did.
+    pub verified: Option<Digest>,
     /// The widest limits that it agrees to.
     pub bounds: &'a Policy,
     /// Whether a computation that protects nothing will do.
     pub allow_dev_mode: bool,
+    /// Whether a jail without some of its layers will do.
+    pub allow_weak_jail: bool,
     /// What evidence it accepts.
     pub attestation: sealroom_attest::Policy,
 }
@@ -61,8 +65,10 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
         checks.push(Check::failed(Group::Computation, "not-joined", text, hint));
     }
     checks.extend(expected.created.map(|created| check_roster(manifest, created)));
+    checks.extend(expected.verified.map(|seen| check_unchanged(seen, canonical.digest())));
     checks.push(check_code(manifest, expected));
     checks.push(check_limits(manifest, expected));
+    checks.push(check_jail(manifest, expected));
     // The digest is computed here, from the text that was checked: nobody's word for it counts.
     let report_data = identity.keys.report_data(&canonical.digest(), &[]);
     checks.push(check_sealing_key(identity));
@@ -176,6 +182,39 @@ fn check_code(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
             Check::passed(Group::Code, "code-noted", text)
         }
     }
+}
+
+fn check_unchanged(seen: Digest, found: Digest) -> Check {
+    if seen == found {
+        let text = "the manifest is the one that you looked at";
+        return Check::passed(Group::Computation, "as-verified", text);
+    }
+    Check::failed(
+        Group::Computation,
+        "manifest-changed",
+        format!("the manifest is not the one that you looked at, {seen}"),
+        "look at what has changed with `sealroom verify`, then approve",
+    )
+}
+
+/// Layers without which code could reach something outside.
+const WALLS: [&str; 5] =
+    ["mount-namespace", "network-namespace", "pid-namespace", "private-root", "seccomp"];
+
+fn check_jail(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
+    let jail = &manifest.runtime.jail;
+    let missing: Vec<&str> =
+        WALLS.into_iter().filter(|wall| !jail.iter().any(|layer| layer == wall)).collect();
+    if missing.is_empty() {
+        return Check::passed(Group::Limits, "jail", format!("the jail has {} layers", jail.len()));
+    }
+    let check = Check::failed(
+        Group::Limits,
+        "jail-weak",
+        format!("the jail lacks {}: the code may reach more than it should", missing.join(", ")),
+        "have the enclave run where it may make namespaces; or add --allow-weak-jail",
+    );
+    if expected.allow_weak_jail { check.warned() } else { check }
 }
 
 fn first_difference(pushed: &[CodeFile], found: &[CodeFile]) -> String {

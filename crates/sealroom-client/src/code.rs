@@ -4,15 +4,21 @@ use crate::{ClientError, Observed, Progress, Session};
 use sealroom_http::{Body, Method};
 use sealroom_protocol::{
     CodeFile, CodePath, ComputationId, Digest, FileContext, FileKind, Role,
+    api::Computation,
     archive::{self, ArchiveWriter},
     code::{ENTRYPOINT, code_digest},
+    manifest::CanonicalManifest,
 };
 use sealroom_seal::stream::{SealReader, sealed_len};
 use std::{
     fs::{self, File},
-    io::{self, Seek as _},
+    io::{self, Read as _, Seek as _},
     path::{Path, PathBuf},
 };
+
+/// Largest clear file that is shown, and largest archive that is read for it.
+const MAX_CLEAR: u64 = 4 << 20;
+const MAX_ARCHIVE: u64 = archive::MAX_TOTAL + (64 << 20);
 
 /// A file of a code folder.
 #[derive(Clone, Debug)]
@@ -139,6 +145,40 @@ impl Session<'_> {
     pub fn reset_code(&self, id: ComputationId) -> Result<(), ClientError> {
         self.delete(id, "/code")?;
         self.profile.remember(id, |memory| memory.code.clear())
+    }
+}
+
+impl Session<'_> {
+    /// The clear files of the code, as the server has them, if they are those that the manifest of the
+    /// standing identity lists.
+    ///
+    /// # Errors
+    /// [`ClientError::NoIdentity`] while there is no manifest to compare with, [`ClientError::Archive`],
+    /// [`ClientError::BadCode`].
+    pub fn clear_code(
+        &self,
+        computation: &Computation,
+    ) -> Result<Vec<(CodePath, Vec<u8>)>, ClientError> {
+        let identity = computation.enclave.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let manifest = CanonicalManifest::parse(&identity.manifest)
+            .map_err(|error| ClientError::BadCode(error.to_string()))?;
+        let path = Self::path(computation.uuid, "/code");
+        let response = self.http.call(Method::GET, &path, Body::Empty)?;
+        let body = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let mut clear = Vec::new();
+        let files = archive::read(body.take(MAX_ARCHIVE), |entry| {
+            if !entry.sealed {
+                let mut content = Vec::new();
+                entry.content.take(MAX_CLEAR).read_to_end(&mut content)?;
+                clear.push((entry.path.clone(), content));
+            }
+            Ok(())
+        })?;
+        if files != manifest.manifest().code {
+            let problem = "the server has other code than the manifest lists";
+            return Err(ClientError::BadCode(problem.to_owned()));
+        }
+        Ok(clear)
     }
 }
 

@@ -84,6 +84,9 @@ pub enum ClientError {
     /// Something did not check out in a result.
     #[error("the results are refused: {0}")]
     BadResult(String),
+    /// Something did not check out in the code.
+    #[error("the code is refused: {0}")]
+    BadCode(String),
     /// A receipt that is none.
     #[error("the results are refused")]
     Receipt(#[from] ReceiptError),
@@ -137,6 +140,7 @@ impl ClientError {
             Self::BadResult(_) | Self::Receipt(_) => {
                 "do not use them; tell the owner that the server gives altered results"
             }
+            Self::BadCode(_) => "do not approve; tell the owner what the server shows",
             Self::NoResults(_) => "see what happened with `sealroom status`",
             Self::Audit(_) => "tell the other participants: the server shows an altered history",
             Self::NoWords => "ask the owner for the three words, and give them with `--words`",

@@ -89,6 +89,9 @@ pub struct Memory {
     /// The data as it was pushed, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<InventoryEntry>,
+    /// The manifest that was looked at last: `approve` accepts no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Digest>,
     /// Identities that were approved: their keys and manifests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub approved: BTreeMap<PublicKey, Digest>,

@@ -7,15 +7,18 @@ use sealroom_protocol::{
     api::{Computation, RunDetail},
     context::{log_path, result_path},
     manifest::CanonicalManifest,
-    receipt::{Receipt, RunStatus, SealedResult},
+    receipt::{INDEX, Receipt, ResultIndex, RunStatus, SealedResult},
 };
 use sealroom_seal::{Hashed, stream::OpenReader};
 use std::{
-    fs::{self, Permissions},
+    collections::BTreeMap,
+    fs,
     io::{self, Read},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
+
+/// Largest sealed index that is opened: ten thousand long names fit.
+const MAX_INDEX: u64 = 8 << 20;
 
 /// A result that was opened.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -91,6 +94,38 @@ impl Session<'_> {
         Ok(CheckedRun { receipt, consumer })
     }
 
+    /// The names that the code gave this consumer's results, by the numbers they are published under.
+    fn open_index(
+        &self,
+        id: ComputationId,
+        number: u32,
+        mine: &[&SealedResult],
+    ) -> Result<ResultIndex, ClientError> {
+        let Some(index) = mine.iter().find(|result| result.name.as_str() == INDEX) else {
+            return Ok(ResultIndex { names: BTreeMap::new() });
+        };
+        if index.size > MAX_INDEX {
+            return Err(ClientError::BadResult("the index of results is too large".to_owned()));
+        }
+        let mut text = Vec::new();
+        let place = result_path(number, &index.name);
+        let keys = (Role::ResultConsumer, &place, FileKind::Result);
+        let expected = Some((index.size, index.sha256));
+        let rest = format!("/runs/{number}/results/{INDEX}");
+        self.open_stored(id, &rest, keys, expected, &mut text, &())?;
+        let index: ResultIndex = serde_json::from_slice(&text)
+            .map_err(|error| ClientError::BadResult(format!("the index of results: {error}")))?;
+        let mut names: Vec<&FileName> = index.names.values().collect();
+        names.sort();
+        let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
+        if twice || names.iter().any(|name| name.as_str().starts_with('.')) {
+            return Err(ClientError::BadResult(
+                "a result has a name that it can't have".to_owned(),
+            ));
+        }
+        Ok(index)
+    }
+
     /// Fetches, checks and opens all results of run `number` that are for this profile, into `out`.
     ///
     /// # Errors
@@ -108,12 +143,23 @@ impl Session<'_> {
         }
         let role = Role::ResultConsumer;
         let consumer = run.consumer.ok_or(ClientError::NotJoined { role, computation: id })?;
-        let mine = run.receipt.results.iter().filter(|result| result.consumer == consumer);
+        let mine: Vec<&SealedResult> =
+            run.receipt.results.iter().filter(|result| result.consumer == consumer).collect();
+        let index = self.open_index(id, number, &mine)?;
         let fault = |source| ClientError::Io { path: out.to_owned(), source };
         fs::create_dir_all(out).map_err(fault)?;
         let mut opened = Vec::new();
-        for result in mine {
-            opened.push(self.open_result(id, number, result, out, progress)?);
+        for result in mine.into_iter().filter(|result| result.name.as_str() != INDEX) {
+            let name = index.names.get(&result.name).ok_or_else(|| {
+                ClientError::BadResult(format!("result {} has no name", result.name))
+            })?;
+            opened.push(self.open_result(
+                id,
+                number,
+                result,
+                &out.join(name.as_str()),
+                progress,
+            )?);
         }
         if opened.is_empty() {
             return Err(ClientError::NoResults(format!("run {number} wrote no result for you")));
@@ -133,36 +179,39 @@ impl Session<'_> {
         id: ComputationId,
         number: u32,
         result: &SealedResult,
-        out: &Path,
+        path: &Path,
         progress: &dyn Progress,
     ) -> Result<(tempfile::NamedTempFile, OpenedResult), ClientError> {
-        let name = &result.name;
-        let rest = format!("/runs/{number}/results/{}", path_component(name.as_str()));
-        let place = (FileKind::Result, result_path(number, name));
-        let mut file = tempfile::NamedTempFile::new_in(out)
-            .map_err(|source| ClientError::Io { path: out.to_owned(), source })?;
+        let fault = |source| ClientError::Io { path: path.to_owned(), source };
+        let name = crate::data::file_name(path)?;
+        let rest = format!("/runs/{number}/results/{}", path_component(result.name.as_str()));
+        let place = result_path(number, &result.name);
+        // `tempfile` makes its files 0600, and so they stay.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
         progress.begin(name.as_str(), result.size);
-        let keys = (Role::ResultConsumer, &place.1, place.0);
-        let opened = self.open_stored(id, &rest, keys, Some(result), &mut file, progress);
+        let keys = (Role::ResultConsumer, &place, FileKind::Result);
+        let expected = Some((result.size, result.sha256));
+        let opened = self.open_stored(id, &rest, keys, expected, &mut file, progress);
         progress.end();
         let size = opened?;
-        let path = out.join(name.as_str());
-        let private = Permissions::from_mode(0o600);
-        file.as_file()
-            .set_permissions(private)
-            .map_err(|source| ClientError::Io { path: path.clone(), source })?;
-        Ok((file, OpenedResult { run: number, name: name.clone(), path, size }))
+        Ok((file, OpenedResult { run: number, name, path: path.to_owned(), size }))
     }
 
     /// The log of run `number`, as the code provider.
     ///
     /// # Errors
-    /// [`ClientError::BadResult`] if it does not open, and what the server says.
+    /// Those of [`Self::checked_run`], and [`ClientError::NoResults`] if the run kept no log.
     pub fn get_log(&self, id: ComputationId, number: u32) -> Result<Vec<u8>, ClientError> {
         let mut log = Vec::new();
+        let run = self.checked_run(id, number)?;
+        let Some(sealed) = run.receipt.log else {
+            return Err(ClientError::NoResults(format!("run {number} kept no log")));
+        };
+        let expected = Some((sealed.size, sealed.sha256));
         let place = log_path(number);
         let keys = (Role::CodeProvider, &place, FileKind::Log);
-        self.open_stored(id, &format!("/runs/{number}/log"), keys, None, &mut log, &())?;
+        self.open_stored(id, &format!("/runs/{number}/log"), keys, expected, &mut log, &())?;
         Ok(log)
     }
 
@@ -172,7 +221,7 @@ impl Session<'_> {
         id: ComputationId,
         rest: &str,
         (role, place, kind): (Role, &String, FileKind),
-        expected: Option<&SealedResult>,
+        expected: Option<(u64, Digest)>,
         out: &mut impl io::Write,
         progress: &dyn Progress,
     ) -> Result<u64, ClientError> {
@@ -181,13 +230,12 @@ impl Session<'_> {
             FileContext { computation: id, participant: &keys.signing.public(), kind, path: place };
         let response = self.http.call(Method::GET, &Self::path(id, rest), Body::Empty)?;
         let body = response.into_body().into_with_config().limit(u64::MAX).reader();
-        let limit = expected.map_or(1 << 30, |result| result.size.saturating_add(1));
+        let limit = expected.map_or(1 << 30, |(size, _)| size.saturating_add(1));
         let mut sealed = Hashed::new(Observed { inner: body, progress }.take(limit));
         let mut plain = OpenReader::new(&mut sealed, &keys.file, &context.associated_data());
         let copied = io::copy(&mut plain, out);
         let (_, size, sha256) = sealed.finish();
-        let differs = |result: &SealedResult| (result.size, result.sha256) != (size, sha256);
-        if copied.is_ok() && expected.is_some_and(differs) {
+        if copied.is_ok() && expected.is_some_and(|expected| expected != (size, sha256)) {
             let problem = format!("`{place}` is not the file that the receipt names");
             return Err(ClientError::BadResult(problem));
         }

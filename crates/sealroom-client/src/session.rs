@@ -5,6 +5,8 @@ use sealroom_http::{Body, Client, Method, RefreshToken};
 use sealroom_protocol::{
     ComputationId, PublicKey, Role, Suite,
     api::{Computation, Head, NewComputation, Participant, Registration, Revocation},
+    receipt::RunStatus,
+    text::visible,
 };
 use sealroom_seal::words::SafetyWords;
 
@@ -60,7 +62,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What the server says.
     pub fn list(&self) -> Result<Vec<Computation>, ClientError> {
-        Ok(self.http.get("/computations")?)
+        let mut computations: Vec<Computation> = self.http.get("/computations")?;
+        computations.iter_mut().for_each(make_visible);
+        Ok(computations)
     }
 
     /// One computation. Refuses a server that has forgotten what it showed before.
@@ -70,7 +74,8 @@ impl<'a> Session<'a> {
     pub fn computation(&self, id: ComputationId) -> Result<Computation, ClientError> {
         // Looked up before asking: another command of this profile may see more meanwhile.
         let seen = self.profile.memory(id)?.head;
-        let computation: Computation = self.http.get(&Self::path(id, ""))?;
+        let mut computation: Computation = self.http.get(&Self::path(id, ""))?;
+        make_visible(&mut computation);
         if computation.uuid != id {
             let problem = "the server answers with another computation";
             return Err(ClientError::Audit(problem.to_owned()));
@@ -156,6 +161,18 @@ impl<'a> Session<'a> {
     pub(crate) fn delete(&self, id: ComputationId, rest: &str) -> Result<(), ClientError> {
         self.http.call(Method::DELETE, &Self::path(id, rest), Body::Empty)?;
         Ok(())
+    }
+}
+
+/// Texts that the server chose will be shown to somebody.
+fn make_visible(computation: &mut Computation) {
+    let failures = computation.runs.iter_mut().filter_map(|run| match &mut run.status {
+        Some(RunStatus::Failed { reason, .. }) => Some(reason),
+        _ => None,
+    });
+    let texts = computation.waiting_for.iter_mut().chain(&mut computation.my_roles);
+    for text in texts.chain(failures).chain([&mut computation.name]) {
+        *text = visible(text);
     }
 }
 

@@ -13,7 +13,7 @@ Usage: sealroom-enclave run --server URL --token-file FILE [OPTIONS]
 Options:
       --server URL         the server to work for
       --token-file FILE    refresh token of kind `enclave` (`sealroom account add --kind enclave`)
-      --work-dir DIR       where ciphertext is kept meanwhile [default: the system's temporary folder]
+      --work-dir DIR       where a folder for ciphertext is made meanwhile [default: the system's temporary folder]
       --runtime DIR        the Python environment [default: the one that `make setup` made]
       --attester KIND      `auto` or `simulated` [default: auto]
       --id UUID            its name in logs and leases [default: a fresh one]

@@ -1,37 +1,102 @@
 //! Ciphertext onto the local disk, checked against what is expected of it on the way.
+//!
+//! The disk is the host's. What it could swap after the check is kept out of its reach: clear files stay
+//! in memory, and of each sealed file the header, which names the key of that very version.
 
 use sealroom_http::HttpError;
 use sealroom_protocol::{CodeFile, CodePath, Digest, InventoryEntry, archive};
-use sealroom_seal::Hashed;
+use sealroom_seal::{FileKey, Hashed, stream};
 use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read, Write},
     path::Path,
+    sync::Arc,
 };
 
-/// Why something could not be fetched.
+/// Largest clear file: a script and a list of packages.
+const MAX_CLEAR: u64 = 4 << 20;
+/// Largest archive: its files, and room for the headers of each.
+const MAX_ARCHIVE: u64 = archive::MAX_TOTAL + (64 << 20);
+
+/// Why something could not be fetched. What the server says is not repeated: it would end up in a
+/// receipt, under the enclave's name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the server gives other bytes than {expected_by}")]
     Substituted { expected_by: &'static str },
     #[error("the server's archive is refused")]
     Archive(#[from] archive::ArchiveError),
+    #[error("`{0}` is larger than a clear file may be")]
+    LargeClearFile(CodePath),
     #[error("cannot write to the work folder")]
     Disk(#[source] io::Error),
     #[error("the server does not deliver")]
-    Server(#[from] HttpError),
+    Server(HttpError),
+}
+
+impl From<HttpError> for FetchError {
+    fn from(error: HttpError) -> Self {
+        Self::Server(error)
+    }
+}
+
+/// A sealed file on the local disk.
+pub(crate) struct Stored {
+    file: File,
+    header: [u8; stream::HEADER_LEN],
+}
+
+impl Stored {
+    /// Opens it; every read is authenticated.
+    pub(crate) fn open(
+        &self,
+        key: &FileKey,
+        associated_data: &[u8],
+    ) -> Result<stream::SealedFile, stream::OpenError> {
+        let file = self.file.try_clone()?;
+        stream::SealedFile::with_header(file, self.header, key, associated_data)
+    }
+
+    /// Writes all of `content` to a file that has no name.
+    fn write(content: &mut dyn Read, work_dir: &Path) -> Result<Self, CopyError> {
+        let mut file = tempfile::tempfile_in(work_dir).map_err(CopyError::Write)?;
+        let mut header = [0; stream::HEADER_LEN];
+        let mut known = 0;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let n = content.read(&mut buffer).map_err(CopyError::Read)?;
+            if n == 0 {
+                return Ok(Self { file, header });
+            }
+            let missing = n.min(header.len() - known);
+            header[known..known + missing].copy_from_slice(&buffer[..missing]);
+            known += missing;
+            file.write_all(&buffer[..n]).map_err(CopyError::Write)?;
+        }
+    }
+}
+
+enum CopyError {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+/// A file of the code.
+pub(crate) enum StoredCode {
+    Clear(Arc<Vec<u8>>),
+    Sealed(Stored),
 }
 
 /// The code's stored files.
 pub(crate) struct Code {
     pub(crate) files: Vec<CodeFile>,
-    stored: BTreeMap<CodePath, File>,
+    stored: BTreeMap<CodePath, StoredCode>,
 }
 
 impl Code {
-    pub(crate) fn stored(&self, path: &CodePath) -> io::Result<File> {
-        self.stored.get(path).ok_or(io::ErrorKind::NotFound)?.try_clone()
+    pub(crate) fn stored(&self, path: &CodePath) -> Option<&StoredCode> {
+        self.stored.get(path)
     }
 }
 
@@ -42,14 +107,30 @@ pub(crate) fn code(
     work_dir: &Path,
     expected: (&[CodeFile], Digest),
 ) -> Result<Code, FetchError> {
-    let mut tee = Hashed::new(archive);
+    let mut tee = Hashed::new(archive.take(MAX_ARCHIVE));
     let mut stored = BTreeMap::new();
+    let mut too_large = None;
     let files = archive::read(&mut tee, |entry| {
-        let mut file = tempfile::tempfile_in(work_dir)?;
-        io::copy(entry.content, &mut file)?;
+        let file = if entry.sealed {
+            let written = Stored::write(entry.content, work_dir);
+            StoredCode::Sealed(written.map_err(|error| match error {
+                CopyError::Read(error) | CopyError::Write(error) => error,
+            })?)
+        } else if entry.size > MAX_CLEAR {
+            too_large = Some(entry.path.clone());
+            return Err(io::ErrorKind::FileTooLarge.into());
+        } else {
+            let mut content = Vec::new();
+            entry.content.read_to_end(&mut content)?;
+            StoredCode::Clear(Arc::new(content))
+        };
         stored.insert(entry.path.clone(), file);
         Ok(())
-    })?;
+    });
+    let files = match (files, too_large) {
+        (_, Some(path)) => return Err(FetchError::LargeClearFile(path)),
+        (files, None) => files?,
+    };
     io::copy(&mut tee, &mut io::sink()).map_err(FetchError::Disk)?;
     let (_, _, digest) = tee.finish();
     if (files.as_slice(), digest) != expected {
@@ -63,23 +144,18 @@ pub(crate) fn data(
     content: impl Read,
     work_dir: &Path,
     expected: &InventoryEntry,
-) -> Result<File, FetchError> {
-    let mut file = tempfile::tempfile_in(work_dir).map_err(FetchError::Disk)?;
+) -> Result<Stored, FetchError> {
     // One byte more than listed would show that the file is longer.
     let mut content = Hashed::new(content.take(expected.size.saturating_add(1)));
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match content.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => file.write_all(&buffer[..n]).map_err(FetchError::Disk)?,
-            Err(error) => return Err(HttpError::Transfer(error).into()),
-        }
-    }
+    let stored = Stored::write(&mut content, work_dir).map_err(|error| match error {
+        CopyError::Read(error) => HttpError::Transfer(error).into(),
+        CopyError::Write(error) => FetchError::Disk(error),
+    })?;
     let (_, size, sha256) = content.finish();
     if (size, sha256) != (expected.size, expected.sha256) {
         return Err(FetchError::Substituted { expected_by: "a data provider has listed" });
     }
-    Ok(file)
+    Ok(stored)
 }
 
 #[cfg(test)]
@@ -100,8 +176,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(data(b"abc".as_slice(), dir.path(), &entry(b"abc")).is_ok());
         for other in [b"abd".as_slice(), b"ab", b"abcd", b""] {
-            let error = data(other, dir.path(), &entry(b"abc")).unwrap_err();
-            assert!(matches!(error, FetchError::Substituted { .. }), "{other:?}");
+            let refused = data(other, dir.path(), &entry(b"abc"));
+            assert!(matches!(refused, Err(FetchError::Substituted { .. })), "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_older_version_of_a_file_does_not_pass_for_the_checked_one() {
+        use std::os::unix::fs::FileExt as _;
+        let (dir, key) = (tempfile::tempdir().unwrap(), FileKey::random());
+        let seal = |text: &[u8]| {
+            let mut writer = stream::SealWriter::new(Vec::new(), &key, b"place").unwrap();
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap()
+        };
+        let (new, old) = (seal(b"new"), seal(b"old"));
+        let stored = data(new.as_slice(), dir.path(), &entry(&new)).unwrap();
+        assert!(stored.open(&key, b"place").is_ok());
+        stored.file.write_all_at(&old, 0).unwrap();
+        assert!(stored.open(&key, b"place").is_err());
     }
 }

@@ -77,11 +77,19 @@ fn start(args: &args::RunArgs) -> anyhow::Result<()> {
     let runtime = Runtime::locate(args.runtime.as_deref())?;
     // Before anything secret exists: what the launcher never had it can't lose.
     let launcher = Launcher::start()?;
+    // Now, so that no run inherits it: code and inputs are a descriptor each.
+    raise_open_files();
     let report = launcher.probe(&runtime).context("the Python environment does not work")?;
     tracing::info!(id = %args.id, python = %report.python_version, "enclave is ready");
     let setting =
         session::Setting { args, launcher: &launcher, runtime: &runtime, report: &report };
     session::serve_one(&setting)
+}
+
+/// As many open files as the system lets us have.
+fn raise_open_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// A crash must not write keys to a disk, and no other process of the host's user may read them.

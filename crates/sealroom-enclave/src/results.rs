@@ -1,9 +1,13 @@
 //! Sealing what the code writes, as it writes it: plaintext results never touch a disk.
+//!
+//! Results are published under numbers. The names that the code gave them are sealed too, in an index
+//! for each consumer: a name could say more than the policy lets out.
 
 use crate::release::Released;
 use sealroom_protocol::{
-    ComputationId, FileContext, FileKind, FileName, Role, context::result_path,
-    receipt::SealedResult,
+    ComputationId, FileContext, FileKind, FileName, Role,
+    context::result_path,
+    receipt::{INDEX, ResultIndex, SealedResult},
 };
 use sealroom_sandbox::{ResultWriter, Results};
 use sealroom_seal::{Hashed, stream::SealWriter};
@@ -15,6 +19,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Indexes are padded to a multiple of this many bytes.
+const INDEX_BLOCK: usize = 4096;
+
+/// By consumer and the name that the code gave.
 type Finished = Arc<Mutex<BTreeMap<(u16, FileName), (SealedResult, File)>>>;
 
 /// The results of one run, sealed for their consumers.
@@ -24,6 +32,7 @@ pub(crate) struct SealedResults<'a> {
     consumers: Vec<&'a Released>,
     work_dir: PathBuf,
     finished: Finished,
+    begun: u32,
 }
 
 impl<'a> SealedResults<'a> {
@@ -34,32 +43,58 @@ impl<'a> SealedResults<'a> {
         work_dir: PathBuf,
     ) -> Self {
         let consumers = released.iter().filter(|r| r.id.role == Role::ResultConsumer).collect();
-        Self { computation, run, consumers, work_dir, finished: Finished::default() }
+        let finished = Finished::default();
+        Self { computation, run, consumers, work_dir, finished, begun: 0 }
     }
 
-    /// What was committed, in the order of consumers and names.
-    pub(crate) fn into_finished(self) -> Vec<(SealedResult, File)> {
-        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *finished).into_values().collect()
+    /// What was committed, and an index for each consumer that something is for.
+    pub(crate) fn into_finished(self) -> io::Result<Vec<(SealedResult, File)>> {
+        let finished =
+            std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut indexes: BTreeMap<u16, ResultIndex> = BTreeMap::new();
+        for ((consumer, name), (result, _)) in &finished {
+            let index =
+                indexes.entry(*consumer).or_insert_with(|| ResultIndex { names: BTreeMap::new() });
+            index.names.insert(result.name.clone(), name.clone());
+        }
+        let mut all: Vec<(SealedResult, File)> = finished.into_values().collect();
+        for (consumer, index) in indexes {
+            let mut text = serde_json::to_vec(&index)?;
+            text.resize(text.len().next_multiple_of(INDEX_BLOCK), b' ');
+            let name: FileName = INDEX.parse().map_err(io::Error::other)?;
+            let mut sealing = self.seal(consumer, &name)?;
+            sealing.write_all(&text)?;
+            let (file, size, sha256) = sealing.finish()?.finish();
+            all.push((SealedResult { consumer, name, size, sha256 }, file));
+        }
+        Ok(all)
+    }
+
+    /// Starts a sealed file for `consumer`.
+    fn seal(&self, consumer: u16, name: &FileName) -> io::Result<SealWriter<Hashed<File>>> {
+        let to = self.consumers.get(usize::from(consumer)).ok_or(io::ErrorKind::NotFound)?;
+        let context = FileContext {
+            computation: self.computation,
+            participant: &to.public_key,
+            kind: FileKind::Result,
+            path: &result_path(self.run, name),
+        };
+        let out = Hashed::new(tempfile::tempfile_in(&self.work_dir)?);
+        SealWriter::new(out, &to.file_key, &context.associated_data())
     }
 }
 
 impl Results for SealedResults<'_> {
     fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
-        let name: FileName = name.parse().map_err(io::Error::other)?;
-        let index = u16::try_from(consumer).map_err(io::Error::other)?;
-        let to = self.consumers.get(usize::from(index)).ok_or(io::ErrorKind::NotFound)?;
-        let context = FileContext {
-            computation: self.computation,
-            participant: &to.public_key,
-            kind: FileKind::Result,
-            path: &result_path(self.run, &name),
-        };
-        let out = Hashed::new(tempfile::tempfile_in(&self.work_dir)?);
-        let sealing = SealWriter::new(out, &to.file_key, &context.associated_data())?;
+        let name = name.parse().map_err(io::Error::other)?;
+        let consumer = u16::try_from(consumer).map_err(io::Error::other)?;
+        let number: FileName = self.begun.to_string().parse().map_err(io::Error::other)?;
+        self.begun += 1;
+        let sealing = self.seal(consumer, &number)?;
         Ok(Box::new(Writer {
             sealing,
-            consumer: index,
+            consumer,
+            number,
             name,
             finished: Arc::clone(&self.finished),
         }))
@@ -69,6 +104,7 @@ impl Results for SealedResults<'_> {
 struct Writer {
     sealing: SealWriter<Hashed<File>>,
     consumer: u16,
+    number: FileName,
     name: FileName,
     finished: Finished,
 }
@@ -85,9 +121,9 @@ impl Write for Writer {
 
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { sealing, consumer, name, finished } = *self;
+        let Self { sealing, consumer, number, name, finished } = *self;
         let (file, size, sha256) = sealing.finish()?.finish();
-        let result = SealedResult { consumer, name: name.clone(), size, sha256 };
+        let result = SealedResult { consumer, name: number, size, sha256 };
         finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! One run: keys opened, inputs fetched, code executed, results sealed, receipt signed.
 
 use crate::{
-    fetch::{self, FetchError},
+    fetch::{self, FetchError, StoredCode},
     release::{self, KeyRefusal, Released},
     results::SealedResults,
     session::Session,
@@ -11,10 +11,10 @@ use sealroom_lifecycle::{event::DataFile, wire::FinishRun};
 use sealroom_protocol::{
     FileContext, FileKind, InventoryEntry, LogPolicy, Role, Timestamp,
     context::log_path,
-    receipt::{Input as ReceiptInput, Receipt, RunStatus, SealedResult},
+    receipt::{Input as ReceiptInput, Receipt, RunStatus, SealedLog, SealedResult},
 };
 use sealroom_sandbox::{
-    CodeFile as JobCode, Exit, FileSource, Input, Job, Limits, Outcome, SandboxError, Source,
+    CodeFile as JobCode, Exit, Input, Job, Limits, Outcome, SandboxError, Source,
 };
 use sealroom_seal::{
     Digest, Hashed,
@@ -45,8 +45,9 @@ enum RunFailure {
     Exit { reason: String, exit_code: Option<i32> },
     #[error("the work folder cannot be used")]
     Disk(#[from] io::Error),
+    // What the server says is not repeated: it would stand in a receipt, under the enclave's name.
     #[error("the server does not store the results")]
-    Store(#[source] HttpError),
+    Store(HttpError),
 }
 
 /// What a run left behind.
@@ -57,16 +58,31 @@ struct Products {
     log: Option<File>,
 }
 
+/// Whether the keys that were released can be used again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    Accepted,
+    Refused,
+}
+
 /// Executes run `number` and publishes its end. An error is one of the server's; a failed run is not
 /// an error here.
-pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<(), HttpError> {
+pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Keys, HttpError> {
     let started_at = now();
     let mut products = Products::default();
     let outcome = attempt(session, number, &mut products);
-    let keys_refused = matches!(outcome, Err(RunFailure::Keys(_)));
+    let keys = match outcome {
+        Err(RunFailure::Keys(_)) => Keys::Refused,
+        _ => Keys::Accepted,
+    };
     let status = match outcome {
         Ok(()) => RunStatus::Succeeded,
         Err(failure) => {
+            if let RunFailure::Store(error) | RunFailure::Fetch(FetchError::Server(error)) =
+                &failure
+            {
+                tracing::warn!(run = number, "the server refuses: {error}");
+            }
             products.results.clear();
             failed(&failure)
         }
@@ -85,16 +101,17 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<(), HttpErro
         status,
         inputs: products.inputs,
         results: products.results.into_iter().map(|(result, _)| result).collect(),
+        log: log.as_ref().map(|log| SealedLog { size: log.size, sha256: log.sha256 }),
     }
     .sign(&session.identity.signing);
-    let finish = FinishRun { receipt, log, keys_refused };
+    let finish = FinishRun { receipt, log, keys_refused: keys == Keys::Refused };
     // The server may be restarting: the end of a run is worth waiting for as long as the lease lives.
     loop {
         match session.server.finish_run(number, &finish) {
             Err(HttpError::Unreachable { .. }) if !session.is_lost() => {
                 tracing::warn!(run = number, "the server is away, trying again");
             }
-            result => return result,
+            result => return result.map(|()| keys),
         }
     }
 }
@@ -138,7 +155,7 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
     let outcome = session.setting.launcher.run(session.setting.runtime, job)?;
     products.log = seal_log(session, number, &released, &outcome)?;
     judge(outcome.exit)?;
-    products.results = results.into_finished();
+    products.results = results.into_finished()?;
     for (result, file) in &products.results {
         session
             .server
@@ -169,7 +186,9 @@ fn judge(exit: Exit) -> Result<(), RunFailure> {
         Exit::Signal(signal) => failure(format!("the code was ended by signal {signal}"), None),
         Exit::TimedOut => failure("the code took longer than the policy allows".to_owned(), None),
         Exit::Cancelled => failure("the run was cancelled".to_owned(), None),
-        Exit::LimitExceeded(limit) => failure(format!("the code broke a limit: {limit}"), None),
+        Exit::LimitExceeded(excess) => {
+            failure(format!("the code went over a limit: {}", excess.bound), None)
+        }
     }
 }
 
@@ -192,20 +211,21 @@ fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode
         .find(|r| r.id.role == Role::CodeProvider)
         .expect("the manifest names a code provider, and every participant has released");
     let open = |file: &sealroom_protocol::CodeFile| {
-        let stored = session.code.stored(&file.path)?;
         let path = file.path.as_str();
-        let source: Arc<dyn Source> = if file.sealed {
-            let context = FileContext {
-                computation: session.state.computation,
-                participant: &provider.public_key,
-                kind: FileKind::Code,
-                path,
-            };
-            let opened = SealedFile::new(stored, &provider.file_key, &context.associated_data());
-            let fault = |source| RunFailure::Code { path: path.to_owned(), source };
-            Arc::new(Sealed(opened.map_err(fault)?))
-        } else {
-            Arc::new(FileSource::new(stored)?)
+        let stored = session.code.stored(&file.path).ok_or(io::ErrorKind::NotFound);
+        let source: Arc<dyn Source> = match stored.map_err(io::Error::from)? {
+            StoredCode::Clear(content) => Arc::new(content.as_ref().clone()),
+            StoredCode::Sealed(stored) => {
+                let context = FileContext {
+                    computation: session.state.computation,
+                    participant: &provider.public_key,
+                    kind: FileKind::Code,
+                    path,
+                };
+                let opened = stored.open(&provider.file_key, &context.associated_data());
+                let fault = |source| RunFailure::Code { path: path.to_owned(), source };
+                Arc::new(Sealed(opened.map_err(fault)?))
+            }
         };
         Ok(JobCode { path: path.to_owned(), sealed: file.sealed, source })
     };
@@ -237,7 +257,8 @@ fn fetch_inputs(
             path: entry.name.as_str(),
         };
         let index = provider.id.index;
-        let opened = SealedFile::new(file, &provider.file_key, &context.associated_data())
+        let opened = file
+            .open(&provider.file_key, &context.associated_data())
             .map_err(|source| RunFailure::Data { provider: index, number, source })?;
         listed.push(ReceiptInput { provider: index, file: entry.clone() });
         let name = entry.name.to_string();

@@ -2,7 +2,7 @@
 
 use sealroom_http::{Body, Client, HttpError, Method, RefreshToken, path_component};
 use sealroom_lifecycle::{
-    EnclaveId, Record,
+    EnclaveId,
     wire::{Claim, ClaimRequest, Events, FinishRun, LEASE_HEADER, PublishIdentity, RunNumber},
 };
 use sealroom_protocol::{EvidenceKind, FileName, ParticipantId};
@@ -73,10 +73,9 @@ impl Leased {
     }
 
     /// What happened after record `after`; waits a while for something to happen.
-    pub(crate) fn events(&self, after: Option<u64>) -> Result<Vec<Record>, HttpError> {
+    pub(crate) fn events(&self, after: Option<u64>) -> Result<Events, HttpError> {
         let query = after.map(|seq| format!("?after={seq}")).unwrap_or_default();
-        let events: Events = self.client.get(&self.path(&format!("/events{query}")))?;
-        Ok(events.records)
+        self.client.get(&self.path(&format!("/events{query}")))
     }
 
     pub(crate) fn code(&self) -> Result<impl Read + use<>, HttpError> {

@@ -21,7 +21,7 @@ use sealroom_protocol::{Digest, Timestamp, manifest::CanonicalManifest};
 use sealroom_sandbox::{Launcher, Runtime, RuntimeReport};
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
@@ -61,15 +61,21 @@ pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
         .with_context(|| format!("cannot read `{}`", args.token_file.display()))?;
     let server = Server::new(&args.server, RefreshToken::new(&token))?;
     let attester = attester::choose(&args.attester)?;
-    let work_dir = WorkDir::new(args.work_dir.as_deref()).context("cannot make a work folder")?;
+    let work_dir = work_dir(args.work_dir.as_deref()).context("cannot make a work folder")?;
     let claim = wait_for_claim(&server, args, attester.as_ref())?;
     tracing::info!(computation = %claim.computation, "took on a computation");
     let leased = Arc::new(server.leased(&claim)?);
     let lease = Duration::from_secs(claim.lease_seconds.clamp(1, 3600));
     let heartbeat = Heartbeat::start(Arc::clone(&leased), lease);
-    let served =
-        Session::begin(setting, &claim, leased.clone(), heartbeat, &work_dir.0, attester.as_ref())
-            .and_then(Session::serve);
+    let served = Session::begin(
+        setting,
+        &claim,
+        leased.clone(),
+        heartbeat,
+        work_dir.path(),
+        attester.as_ref(),
+    )
+    .and_then(Session::serve);
     // Whatever happened: the server need not wait for the lease to run out.
     if let Err(error) = leased.give_up() {
         tracing::debug!("could not give the lease back: {error}");
@@ -106,7 +112,7 @@ impl<'a> Session<'a> {
         work_dir: &'a Path,
         attester: &dyn Attester,
     ) -> anyhow::Result<Self> {
-        let state = replay(&server.events(None)?).context("the server's log is refused")?;
+        let state = whole_log(&server)?;
         if state.computation != claim.computation || !state.needs_enclave() {
             bail!("the server's log is not of a computation that waits for an enclave");
         }
@@ -154,7 +160,10 @@ impl<'a> Session<'a> {
             match self.server.start_run() {
                 Ok(number) => {
                     self.count_run(number)?;
-                    run::execute(&self, number)?;
+                    // One guess of the safety words for each round of approvals, whatever the log says.
+                    if run::execute(&self, number)? == run::Keys::Refused {
+                        return Ok(());
+                    }
                 }
                 // Something changed meanwhile: a key was taken back, data was reset.
                 Err(error) if error.status() == Some(409) && !is_lease_lost(&error) => {}
@@ -198,7 +207,7 @@ impl<'a> Session<'a> {
     /// Takes in what happened since; waits a while if nothing did.
     fn follow(&mut self) -> anyhow::Result<()> {
         let records = match self.server.events(Some(self.state.head.0)) {
-            Ok(records) => records,
+            Ok(events) => events.records,
             Err(error) if is_lease_lost(&error) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!("cannot follow the computation: {error}");
@@ -217,30 +226,29 @@ fn lock_digest(runtime: &Runtime) -> anyhow::Result<Digest> {
     Ok(Digest::of(&lock))
 }
 
+/// Folds the log as far as it goes now; long ones come in pages.
+fn whole_log(server: &Leased) -> anyhow::Result<State> {
+    let first = server.events(None)?;
+    let mut state = replay(&first.records).context("the server's log is refused")?;
+    let mut head = first.head;
+    while state.head.0 < head {
+        let page = server.events(Some(state.head.0))?;
+        if page.records.is_empty() {
+            bail!("the server's log is shorter than it says");
+        }
+        apply(&mut state, &page.records).context("the server's log is refused")?;
+        head = page.head;
+    }
+    Ok(state)
+}
+
 fn apply(state: &mut State, records: &[Record]) -> Result<(), ChainError> {
     records.iter().try_for_each(|record| state.apply(record))
 }
 
-/// A folder of one's own for ciphertext. What an earlier process left there is removed first.
-struct WorkDir(PathBuf);
-
-impl WorkDir {
-    fn new(chosen: Option<&Path>) -> std::io::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        let path = match chosen {
-            Some(path) => path.to_owned(),
-            None => std::env::temp_dir().join(format!("sealroom-enclave-{}", std::process::id())),
-        };
-        if path.exists() {
-            fs::remove_dir_all(&path)?;
-        }
-        fs::DirBuilder::new().mode(0o700).recursive(true).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for WorkDir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// A folder of one's own for ciphertext, made in `chosen` and gone with the process.
+fn work_dir(chosen: Option<&Path>) -> std::io::Result<tempfile::TempDir> {
+    let parent = chosen.map_or_else(std::env::temp_dir, Path::to_owned);
+    fs::create_dir_all(&parent)?;
+    tempfile::Builder::new().prefix("sealroom-enclave-").tempdir_in(parent)
 }

@@ -4,6 +4,7 @@ use crate::{HttpError, RefreshToken, token::AccessToken};
 use sealroom_protocol::{
     Problem,
     api::{TokenRequest, TokenResponse},
+    text::visible,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -225,7 +226,14 @@ impl Client {
         let body = response.body_mut().with_config().limit(64 << 10).read_to_vec();
         let problem = body.ok().and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
         match problem {
-            Some(problem) => HttpError::Refused(Box::new(Problem { status, ..problem })),
+            // It will be shown to somebody, and the server may be anybody.
+            Some(problem) => HttpError::Refused(Box::new(Problem {
+                kind: visible(&problem.kind),
+                title: visible(&problem.title),
+                status,
+                detail: visible(&problem.detail),
+                hint: problem.hint.as_deref().map(visible),
+            })),
             None => HttpError::BadAnswer { url: self.base.clone(), status },
         }
     }

@@ -78,7 +78,7 @@ pub enum Command {
         /// What it shows for itself.
         evidence: Evidence,
     },
-    /// The enclave starts a run.
+    /// The enclave starts a run. Harmless when repeated while it is under way.
     StartRun,
     /// The enclave has finished a run.
     FinishRun {

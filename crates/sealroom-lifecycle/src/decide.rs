@@ -378,6 +378,10 @@ fn request_run(state: &State) -> Decision {
 
 fn start_run(state: &State, enclave: EnclaveId, now: Timestamp) -> Decision {
     must_hold_identity(state, enclave)?;
+    // The answer to the first call may have been lost.
+    if state.running().is_some() {
+        return Ok(vec![]);
+    }
     if !state.ready_to_run() {
         let message = "not every key and every `done` is there";
         return Err(wrong_state(message, "wait for the missing ones"));
@@ -425,6 +429,10 @@ fn finish_run(
         || said.manifest != open.identity.digest
         || said.computation != state.computation
     {
+        return Err(fault());
+    }
+    let logged = log.as_ref().map(|log| (log.size, log.sha256));
+    if said.log.as_ref().map(|log| (log.size, log.sha256)) != logged {
         return Err(fault());
     }
     let refused = if keys_refused { withdraw(state, Withdrawal::KeysRefused) } else { vec![] };

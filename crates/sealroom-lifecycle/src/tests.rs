@@ -173,6 +173,7 @@ impl World {
             status: if success { RunStatus::Succeeded } else { failed },
             inputs: vec![],
             results: vec![],
+            log: None,
         }
         .sign(key)
     }
@@ -464,6 +465,7 @@ fn the_straight_way_leads_to_a_result() {
     assert!(world.state.ready_to_run());
     let machine = Actor::Enclave(enclave(0));
     assert_eq!(world.send(&machine, Command::StartRun), Ok(1));
+    assert_eq!(world.send(&machine, Command::StartRun), Ok(0), "the answer may have been lost");
     assert_eq!(world.state.phase(), Phase::Running);
     let receipt = world.receipt(1, true);
     let finish = Command::FinishRun { run: 1, receipt, log: None, keys_refused: false };

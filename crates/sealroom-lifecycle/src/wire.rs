@@ -39,8 +39,11 @@ bodies! {
 
     /// `GET /enclave/computations/{id}/events?after=SEQ`: what happened since.
     pub struct Events {
-        /// The records after the one asked for, in order; empty when the wait ran out.
+        /// The records after the one asked for, in order, at most a page of them; empty when the wait
+        /// ran out.
         pub records: Vec<Record>,
+        /// The sequence number of the newest record that there is.
+        pub head: u64,
     }
 
     /// `POST /enclave/computations/{id}/identity`.

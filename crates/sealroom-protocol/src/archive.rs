@@ -203,7 +203,7 @@ fn pax_path(bytes: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
 }
 
 fn shown(name: &str) -> String {
-    name.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    crate::text::visible(&name.chars().take(80).collect::<String>())
 }
 
 fn what(kind: EntryType) -> &'static str {

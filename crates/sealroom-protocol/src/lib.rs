@@ -9,6 +9,7 @@
 //! - [`context`]: what ties a sealed file to its place
 //! - [`receipt`]: the enclave's signed statement of a run
 //! - [`api`], [`problem`]: bodies of the HTTP interface
+//! - [`text`]: showing what somebody else has written
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod problem;
 pub mod receipt;
 pub mod release;
+pub mod text;
 
 mod bytes;
 

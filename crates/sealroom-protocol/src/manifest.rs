@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// The version that this crate writes and reads.
 pub const VERSION: &str = "sealroom/manifest/v1";
 /// Largest manifest that is read, in bytes: thousands of files and packages fit.
-pub const MAX_LEN: usize = 4 << 20;
+pub const MAX_LEN: usize = 16 << 20;
 
 /// Exactly what a computation is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +128,9 @@ pub enum ManifestError {
     /// Another version.
     #[error("the manifest has version `{0}`, this program reads `{VERSION}`")]
     Version(String),
+    /// Text that would show something else than it says.
+    #[error("the manifest has control or formatting characters in it")]
+    Deceptive,
     /// Not the one spelling that RFC 8785 gives.
     #[error("the manifest is not in canonical form (RFC 8785)")]
     NotCanonical,
@@ -167,7 +170,11 @@ impl CanonicalManifest {
         if text.len() > MAX_LEN {
             return Err(ManifestError::TooLong { found: text.len() });
         }
-        let manifest: Manifest = serde_json::from_str(text)?;
+        let value: serde_json::Value = serde_json::from_str(text)?;
+        if is_deceptive(&value) {
+            return Err(ManifestError::Deceptive);
+        }
+        let manifest: Manifest = serde_json::from_value(value)?;
         if manifest.version != VERSION {
             return Err(ManifestError::Version(manifest.version.chars().take(80).collect()));
         }
@@ -194,6 +201,15 @@ impl CanonicalManifest {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+}
+
+fn is_deceptive(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.chars().any(crate::text::is_deceptive),
+        serde_json::Value::Array(values) => values.iter().any(is_deceptive),
+        serde_json::Value::Object(fields) => fields.values().any(is_deceptive),
+        _ => false,
     }
 }
 
@@ -248,6 +264,14 @@ pub(crate) mod tests {
         assert!(matches!(CanonicalManifest::parse(&extra), Err(ManifestError::Json(_))));
         let other = canonical.text().replace("manifest/v1", "manifest/v2");
         assert!(matches!(CanonicalManifest::parse(&other), Err(ManifestError::Version(_))));
+    }
+
+    #[test]
+    fn a_manifest_says_what_it_shows() {
+        let mut manifest = sample();
+        manifest.computation.name = "x\u{1b}[1A\u{1b}[2K".to_owned();
+        let refused = CanonicalManifest::parse(manifest.canonical().text());
+        assert!(matches!(refused, Err(ManifestError::Deceptive)));
     }
 
     #[test]

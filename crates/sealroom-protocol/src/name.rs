@@ -37,7 +37,7 @@ pub enum NameError {
     #[error("`{0}` is absolute or has a component `.`, `..` or an empty one")]
     Escapes(String),
     /// Not printable, or not portable.
-    #[error("`{0}` has a control character or a backslash")]
+    #[error("`{0}` has a control or formatting character, or a backslash")]
     BadCharacter(String),
     /// A path where a name was wanted.
     #[error("`{0}` is a path, expected a plain file name")]
@@ -45,7 +45,7 @@ pub enum NameError {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    crate::text::visible(&text.chars().take(80).collect::<String>())
 }
 
 fn check(text: &str, limit: usize) -> Result<(), NameError> {
@@ -55,7 +55,7 @@ fn check(text: &str, limit: usize) -> Result<(), NameError> {
     if text.len() > limit {
         return Err(NameError::TooLong { shown: printable(text), limit });
     }
-    if text.chars().any(|c| c.is_control() || c == '\\') {
+    if text.chars().any(|c| crate::text::is_deceptive(c) || c == '\\') {
         return Err(NameError::BadCharacter(printable(text)));
     }
     if text.split('/').any(|part| matches!(part, "" | "." | "..")) {

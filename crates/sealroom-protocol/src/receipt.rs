@@ -38,7 +38,7 @@ pub enum RunStatus {
 pub struct SealedResult {
     /// Which result consumer can open it, from 0.
     pub consumer: u16,
-    /// The name that the code gave it.
+    /// Its number, or [`INDEX`]: the names that the code gave are for the consumer alone.
     pub name: FileName,
     /// Bytes of the sealed file.
     pub size: u64,
@@ -67,6 +67,30 @@ pub struct Receipt {
     pub inputs: Vec<Input>,
     /// What it wrote.
     pub results: Vec<SealedResult>,
+    /// The sealed log, if the policy grants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<SealedLog>,
+}
+
+/// A sealed log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedLog {
+    /// Bytes of the sealed file.
+    pub size: u64,
+    /// SHA-256 of the sealed file.
+    pub sha256: Digest,
+}
+
+/// The name of each consumer's sealed index: which result has which name.
+pub const INDEX: &str = "index";
+
+/// What a consumer's index says, as JSON inside the sealed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultIndex {
+    /// The name that the code gave each result, by the number that it is published under.
+    pub names: std::collections::BTreeMap<FileName, FileName>,
 }
 
 /// One input of a run.
@@ -208,10 +232,11 @@ mod tests {
             inputs: vec![],
             results: vec![SealedResult {
                 consumer: 0,
-                name: "result.bin".parse().unwrap(),
+                name: "0".parse().unwrap(),
                 size: 56,
                 sha256: Digest::of(b"sealed"),
             }],
+            log: None,
         }
     }
 

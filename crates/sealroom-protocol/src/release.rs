@@ -222,6 +222,11 @@ impl KeyRelease {
             }
             _ => {}
         }
+        // JSON numbers are exact up to here; beyond, two inventories could have one digest.
+        const EXACT: u64 = 1 << 53;
+        if self.inventory.iter().any(|entry| entry.size > EXACT || entry.uploaded_at > EXACT) {
+            return refuse("has a number of 2⁵³ or more");
+        }
         let mut names: Vec<&FileName> = self.inventory.iter().map(|e| &e.name).collect();
         names.sort();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {

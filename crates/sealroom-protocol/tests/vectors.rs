@@ -1,5 +1,6 @@
 //! Runs the key releases of `vectors/release`, which another implementation of HPKE, X-Wing and
 //! Ed25519 made. The README there says how a release is put together.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on should say so")]
 
 use sealroom_protocol::{
     Base64, ComputationId, Digest, KeyRelease, PublicKey, Role,

@@ -185,6 +185,35 @@ pub enum Exit {
     TimedOut,
     /// Killed because [`Job::cancel`] was set.
     Cancelled,
-    /// Killed for taking more than it may, or for breaking the channel's rules; says which, in words.
-    LimitExceeded(String),
+    /// Killed for taking more than it may, or for breaking the channel's rules.
+    LimitExceeded(Excess),
+}
+
+/// Which bound a program went over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// Which, as one of a fixed few: this may be told to anybody.
+    pub bound: Bound,
+    /// The same with names and numbers, some of which the program chose: not for those who must not hear from it.
+    pub words: String,
+}
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Bound {
+    /// The rules of the channel to the host.
+    #[error("the rules for reading inputs and writing results")]
+    Channel,
+    /// [`Limits::memory_bytes`].
+    #[error("memory")]
+    Memory,
+    /// Processor time.
+    #[error("processor time")]
+    ProcessorTime,
+    /// [`Limits::result_bytes`] or [`Limits::result_count`].
+    #[error("the size or number of results")]
+    Results,
+    /// Where results go took no more of them.
+    #[error("the room for results")]
+    Storage,
 }

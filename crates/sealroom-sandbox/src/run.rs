@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::channel::{self, Breach, Manifest};
 use crate::error::SandboxError;
-use crate::job::{Exit, Job, Outcome};
+use crate::job::{Bound, Excess, Exit, Job, Outcome};
 use crate::launcher::Launcher;
 use crate::log;
 use crate::spec::Start;
@@ -44,9 +44,10 @@ pub(crate) fn run(launcher: &Launcher, start: Start, job: Job<'_>) -> Result<Ran
             done.store(true, Ordering::Release);
             story
         });
-        if let Err(Breach(words)) = channel::serve(&channel, &manifest, consumers, &limits, results)
+        if let Err(Breach(excess)) =
+            channel::serve(&channel, &manifest, consumers, &limits, results)
         {
-            verdict.give(Exit::LimitExceeded(words));
+            verdict.give(Exit::LimitExceeded(excess));
         }
         (story.join(), log.join())
     });
@@ -83,11 +84,12 @@ fn exit(
         Some((Some(code), _)) if code == 0 || !story.out_of_memory => Ok(Exit::Code(code)),
         _ if story.out_of_memory => {
             let words = format!("the run takes more than {} bytes of memory", limits.memory_bytes);
-            Ok(Exit::LimitExceeded(words))
+            Ok(Exit::LimitExceeded(Excess { bound: Bound::Memory, words }))
         }
-        Some((_, Some(signal))) if signal == xcpu => Ok(Exit::LimitExceeded(
-            "the run takes more processor time than its wall time allows".to_owned(),
-        )),
+        Some((_, Some(signal))) if signal == xcpu => {
+            let words = "the run takes more processor time than its wall time allows".to_owned();
+            Ok(Exit::LimitExceeded(Excess { bound: Bound::ProcessorTime, words }))
+        }
         Some((_, Some(signal))) => Ok(Exit::Signal(signal)),
         _ => Err(SandboxError::NoReport),
     }

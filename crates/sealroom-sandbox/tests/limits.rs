@@ -11,7 +11,7 @@ use sealroom_sandbox::Exit;
 
 fn exceeded(exit: &Exit, words: &str) {
     match exit {
-        Exit::LimitExceeded(found) if found.contains(words) => {}
+        Exit::LimitExceeded(found) if found.words.contains(words) => {}
         other => panic!("{other:?} instead of a limit: {words}"),
     }
 }

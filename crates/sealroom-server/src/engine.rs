@@ -4,32 +4,31 @@
 //! if that is still the state: the key of the event table refuses the second of two writers, who then
 //! decides again on what the first has made.
 
+mod along;
+mod rooms;
+mod store;
+
+pub(crate) use along::Along;
+
 use crate::{
     blobs::Blobs,
     db::{
-        Db, Write,
-        files::{self, File, Place},
-        is_conflict,
+        Db,
+        files::{self, File},
         leases::{self, Lease},
         log,
     },
     problem::{Answer, Failure},
 };
-use sealroom_lifecycle::{
-    Actor, Command, Event, Record, State, command::Create, decide, event::DataFile,
-};
-use sealroom_protocol::{ComputationId, Digest, Email, Timestamp, receipt::SealedResult};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use rooms::Rooms;
+use sealroom_lifecycle::{Actor, Command, Record, State, command::Create, decide};
+use sealroom_protocol::{ComputationId, Email, Timestamp};
+use std::{sync::Arc, time::Duration};
+use store::{Outcome, frees_files};
 use tokio::sync::watch;
 
 /// Writers of one computation on several servers may get in each other's way this many times.
 const TRIES: u32 = 20;
-/// States that are kept in memory.
-const CACHED: usize = 4096;
 /// How long to trust that nothing happens on another server.
 const OTHER_SERVERS: Duration = Duration::from_secs(1);
 
@@ -41,64 +40,14 @@ struct Inner {
     db: Db,
     blobs: Blobs,
     lease: Duration,
-    rooms: Mutex<HashMap<ComputationId, Arc<Room>>>,
+    rooms: Rooms,
     /// Changes when somebody may find work.
     work: watch::Sender<u64>,
 }
 
-/// What is kept in memory of one computation.
-struct Room {
-    state: Mutex<Option<Arc<State>>>,
-    /// One writer at a time on this server.
-    writing: tokio::sync::Mutex<()>,
-    /// The newest sequence number that this server has stored.
-    head: watch::Sender<u64>,
-}
-
-/// What is stored, or has to hold, in the same transaction as the events.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Along {
-    /// A lease that must hold; it lasts again from now.
-    pub(crate) held: Option<Lease>,
-    /// A lease that ends; the flag: only if it has run out.
-    pub(crate) dropped: Option<(Lease, bool)>,
-    /// A file that the events speak of.
-    pub(crate) file: Option<File>,
-    /// Results and log that must be staged.
-    pub(crate) staged: Vec<(Place, u64, Digest)>,
-}
-
-impl Along {
-    pub(crate) fn file(file: File) -> Self {
-        Self { file: Some(file), ..Self::default() }
-    }
-
-    pub(crate) fn held(lease: Lease) -> Self {
-        Self { held: Some(lease), ..Self::default() }
-    }
-
-    /// What the end of run `run` needs to be staged.
-    pub(crate) fn stage(
-        mut self,
-        run: u32,
-        results: &[SealedResult],
-        log: Option<&DataFile>,
-    ) -> Self {
-        let place = |r: &SealedResult| Place::Result(run, r.consumer, r.name.clone());
-        self.staged.extend(results.iter().map(|r| (place(r), r.size, r.sha256)));
-        self.staged.extend(log.map(|log| (Place::Log(run), log.size, log.sha256)));
-        self
-    }
-}
-
-enum Outcome {
-    Stored(Vec<String>),
-    Conflict,
-}
-
 impl Engine {
     pub(crate) fn new(db: Db, blobs: Blobs, lease: Duration) -> Self {
-        let (rooms, work) = (Mutex::default(), watch::Sender::new(0));
+        let (rooms, work) = (Rooms::default(), watch::Sender::new(0));
         Self(Arc::new(Inner { db, blobs, lease, rooms, work }))
     }
 
@@ -129,7 +78,7 @@ impl Engine {
             log::project_concerns(&mut write, &state).await?;
             write.commit().await?;
             let state = Arc::new(state);
-            engine.room(id).remember(&state);
+            engine.0.rooms.enter(id).remember(&state);
             Ok(state)
         })
         .await
@@ -137,7 +86,7 @@ impl Engine {
 
     /// The computation as it is now.
     pub(crate) async fn load(&self, id: ComputationId) -> Answer<Option<Arc<State>>> {
-        let room = self.room(id);
+        let room = self.0.rooms.enter(id);
         let mut state = room.cached();
         loop {
             let after = state.as_ref().map(|state| state.head.0);
@@ -163,7 +112,7 @@ impl Engine {
         }
         match &state {
             Some(state) => room.remember(state),
-            None => self.forget(id),
+            None => self.0.rooms.forget(id),
         }
         Ok(state)
     }
@@ -188,7 +137,7 @@ impl Engine {
         command: Command,
         along: Along,
     ) -> Answer<Arc<State>> {
-        let room = self.room(id);
+        let room = self.0.rooms.enter(id);
         let _turn = room.writing.lock().await;
         for attempt in 0..TRIES {
             let state = self.load(id).await?.ok_or_else(Failure::no_computation)?;
@@ -219,64 +168,6 @@ impl Engine {
         Err(Failure::contended())
     }
 
-    async fn store(
-        &self,
-        next: &State,
-        records: &[Record],
-        along: &Along,
-        frees_files: bool,
-    ) -> Answer<Outcome> {
-        let mut write = self.db().write().await?;
-        match self.write_all(&mut write, next, records, along, frees_files).await {
-            Ok(loose) => match write.commit().await {
-                Ok(()) => Ok(Outcome::Stored(loose)),
-                Err(error) if is_conflict(&error) => Ok(Outcome::Conflict),
-                Err(error) => Err(error.into()),
-            },
-            Err(Stop::Database(error)) if is_conflict(&error) => Ok(Outcome::Conflict),
-            Err(Stop::Database(error)) => Err(error.into()),
-            Err(Stop::Refused(failure)) => Err(*failure),
-        }
-    }
-
-    async fn write_all(
-        &self,
-        write: &mut Write,
-        next: &State,
-        records: &[Record],
-        along: &Along,
-        frees_files: bool,
-    ) -> Result<Vec<String>, Stop> {
-        if let Some(lease) = &along.held
-            && !leases::renew(write, lease, self.0.lease).await?
-        {
-            return Err(Failure::lease_lost().into());
-        }
-        if let Some((lease, only_expired)) = &along.dropped
-            && !leases::drop_lease(write, lease, *only_expired).await?
-        {
-            return Err(Failure::lease_lost().into());
-        }
-        // A repeated command has no events; what it needed then, it need not have now.
-        if records.is_empty() {
-            return Ok(vec![]);
-        }
-        for (place, size, sha256) in &along.staged {
-            if !files::is_there(write, next.computation, place, *size, *sha256).await? {
-                let message = "the receipt names a result or log that was not uploaded like that";
-                return Err(
-                    Failure::invalid(message, "upload it before the run is finished").into()
-                );
-            }
-        }
-        log::append(write, next.computation, records).await?;
-        log::project(write, next).await?;
-        if let Some(file) = &along.file {
-            files::insert(write, file).await?;
-        }
-        if frees_files { Ok(files::drop_unused(write, next).await?) } else { Ok(vec![]) }
-    }
-
     /// Stages a file of the run that is under way.
     pub(crate) async fn stage(&self, lease: Lease, file: File) -> Answer<bool> {
         let engine = self.clone();
@@ -299,7 +190,9 @@ impl Engine {
         after: Option<u64>,
         wait: Duration,
     ) -> Answer<Vec<Record>> {
-        let mut head = self.room(id).head.subscribe();
+        // Held while we wait: only a room that nobody is in may be forgotten.
+        let room = self.0.rooms.enter(id);
+        let mut head = room.head.subscribe();
         let deadline = tokio::time::Instant::now() + wait;
         loop {
             head.mark_unchanged();
@@ -326,78 +219,6 @@ impl Engine {
             crate::db::Backend::Postgres => wait.min(OTHER_SERVERS),
         }
     }
-
-    fn room(&self, id: ComputationId) -> Arc<Room> {
-        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        if rooms.len() > CACHED {
-            // Those that somebody is in stay; the others are read again when they are needed.
-            rooms.retain(|_, room| Arc::strong_count(room) > 1);
-        }
-        rooms.entry(id).or_default().clone()
-    }
-
-    fn forget(&self, id: ComputationId) {
-        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self {
-            state: Mutex::default(),
-            writing: tokio::sync::Mutex::default(),
-            head: watch::Sender::new(0),
-        }
-    }
-}
-
-impl Room {
-    fn cached(&self) -> Option<Arc<State>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn remember(&self, state: &Arc<State>) {
-        let mut cached = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.as_ref().is_none_or(|cached| cached.head.0 < state.head.0) {
-            *cached = Some(state.clone());
-        }
-        let seq = state.head.0;
-        self.head.send_if_modified(|head| {
-            let newer = *head < seq;
-            *head = seq.max(*head);
-            newer
-        });
-    }
-}
-
-enum Stop {
-    Database(sqlx::Error),
-    Refused(Box<Failure>),
-}
-
-impl From<sqlx::Error> for Stop {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Refused(Box::new(failure))
-    }
-}
-
-fn frees_files(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::CodeUploaded { .. }
-            | Event::CodeReset
-            | Event::DataUploaded { .. }
-            | Event::DataReset { .. }
-            | Event::RunFinished { .. }
-            | Event::RunLost { .. }
-            | Event::Removed
-    )
 }
 
 /// A stored log that can't be folded is our own fault, or somebody's who wrote into the database.

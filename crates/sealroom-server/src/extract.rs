@@ -152,10 +152,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Components<T> {
     }
 }
 
-/// A JSON body.
-pub(crate) struct Json<T>(pub(crate) T);
+/// A JSON body, of up to `TIMES` the usual size: an enclave's manifest or receipt lists thousands of
+/// files.
+pub(crate) struct Json<T, const TIMES: usize = 1>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+impl<T: DeserializeOwned, const TIMES: usize> FromRequest<App> for Json<T, TIMES> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
@@ -164,7 +165,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
         if !typed.is_some_and(is_json) {
             return Err(Failure::media_type());
         }
-        let limit = app.config.max_json_bytes;
+        let limit = app.config.max_json_bytes.saturating_mul(TIMES);
         if crate::upload::content_length(&parts.headers)?.is_some_and(|n| n > limit as u64) {
             return Err(Failure::too_large("the body", limit as u64));
         }

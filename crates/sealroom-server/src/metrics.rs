@@ -91,7 +91,10 @@ pub(crate) async fn observe(
     // The panic itself is on stderr already.
     let response = answer.unwrap_or_else(|_| Failure::broken().into_response());
     let (status, elapsed) = (response.status(), begun.elapsed());
-    let known_method = if method.as_str().len() <= 7 { method.as_str() } else { "other" };
+    let known_method = match method.as_str() {
+        known @ ("DELETE" | "GET" | "HEAD" | "POST" | "PUT") => known,
+        _ => "other",
+    };
     app.metrics.requests.with_label_values(&[known_method, &route, status.as_str()]).inc();
     app.metrics.seconds.with_label_values(&[&route]).observe(elapsed.as_secs_f64());
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);

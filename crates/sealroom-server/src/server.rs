@@ -55,11 +55,8 @@ pub async fn serve(
     setup::data_dir(&config.data_dir)?;
     let spool = config.data_dir.join("tmp");
     setup::private_dir(&spool)?;
-    // Two servers may share a PostgreSQL database, but never a SQLite file.
-    let _lock = match &config.database {
-        Some(url) if url.starts_with("postgres") => None,
-        _ => Some(setup::DataDirLock::take(&config.data_dir)?),
-    };
+    // Servers may share a PostgreSQL database, but never local enclaves or a SQLite file.
+    let _lock = setup::DataDirLock::take(&config.data_dir)?;
     let db = open_database(&config.data_dir, config.database.as_deref()).await?;
     let blobs = match &config.blobs {
         Some(location) => Blobs::open(location)?,

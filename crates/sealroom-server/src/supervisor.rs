@@ -3,11 +3,14 @@
 //! They are told apart by their place (a folder `enclaves/N`) and by the name that they are given. An
 //! enclave that outlives its server keeps its keys, so it is not replaced but watched by the next.
 
+mod process;
+
 use crate::{
     AccountKind, Config, ServeError, auth, engine::Engine, problem::Answer, server::App, setup,
     sweeper,
 };
-use rustix::process::{Pid, Signal, kill_process_group};
+use process::{Enclave, Process, is_enclave, mentions, read_pid, send};
+use rustix::process::{Pid, Signal};
 use sealroom_lifecycle::EnclaveId;
 use sealroom_protocol::Email;
 use std::{
@@ -18,7 +21,7 @@ use std::{
     process::Stdio,
     time::{Duration, Instant},
 };
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 /// The account of all enclaves that the server starts itself.
@@ -43,20 +46,6 @@ pub(crate) struct Supervisor {
     places: BTreeMap<u32, Enclave>,
     /// How long to wait before the next start, and since when.
     pause: Option<(Duration, Instant)>,
-}
-
-struct Enclave {
-    id: EnclaveId,
-    pid: Pid,
-    process: Process,
-    since: Instant,
-    worked: bool,
-}
-
-enum Process {
-    Child(Child),
-    /// Started by a server before this one.
-    Inherited,
 }
 
 impl Supervisor {
@@ -242,28 +231,6 @@ impl Supervisor {
     }
 }
 
-impl Enclave {
-    /// How it has ended, if it has.
-    fn ended(&mut self) -> Option<String> {
-        match &mut self.process {
-            Process::Child(child) => match child.try_wait() {
-                Ok(None) => None,
-                Ok(Some(status)) => Some(status.to_string()),
-                Err(error) => Some(error.to_string()),
-            },
-            Process::Inherited if is_enclave(self.pid, self.id) => None,
-            Process::Inherited => Some("it is gone".to_owned()),
-        }
-    }
-}
-
-/// Signals a whole group. Nobody left in it is as good.
-fn send(group: Pid, what: Signal) {
-    if let Err(error) = kill_process_group(group, what) {
-        tracing::debug!("no process in group {}: {error}", group.as_raw_nonzero());
-    }
-}
-
 fn beside_this_program() -> PathBuf {
     let here = std::env::current_exe().unwrap_or_default();
     here.with_file_name("sealroom-enclave")
@@ -291,22 +258,6 @@ async fn ensure_token(engine: &Engine, file: &Path) -> Result<(), ServeError> {
         ACCOUNT.parse().map_err(|_| ServeError::Stored("the enclaves' account".to_owned()))?;
     let token = auth::new_refresh_token(db, &email, AccountKind::Enclave).await?;
     setup::write_secret(file, &token)
-}
-
-fn read_pid(place: &Path) -> Option<(Pid, EnclaveId)> {
-    let text = fs::read_to_string(place.join("pid")).ok()?;
-    let (pid, id) = text.trim().split_once(' ')?;
-    Some((Pid::from_raw(pid.parse().ok()?)?, EnclaveId(id.parse().ok()?)))
-}
-
-/// Whether the process is this enclave, and not another that got its number.
-fn is_enclave(pid: Pid, id: EnclaveId) -> bool {
-    mentions(pid, &id.to_string())
-}
-
-fn mentions(pid: Pid, text: &str) -> bool {
-    let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
-    command.split(|byte| *byte == 0).any(|argument| argument == text.as_bytes())
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 /// Verify the enclave, and release your key to it if it is trusted
 ///
-/// Nothing is released if any check fails.
+/// Nothing is released if any check fails, or if the manifest is not the one that you looked at last
+/// with `sealroom verify`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The computation
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             term.data(&shown, |_| String::new());
         }
         Ok(found) => {
-            print(&verify::verdict(&found.verdict, term));
+            print(&verify::text(&found, false, term));
             for role in roles {
                 term.say(format!("released your key as {role}"));
             }

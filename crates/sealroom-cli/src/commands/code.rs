@@ -1,10 +1,10 @@
 use super::CommandResult;
 use crate::{context::Global, error::CliError, syntax, term::Term};
 use sealroom_client::{Session, code};
-use sealroom_protocol::{ComputationId, code::ENTRYPOINT};
-use std::{path::PathBuf, process::ExitCode};
+use sealroom_protocol::{ComputationId, code::ENTRYPOINT, text::visible};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
-/// Bring the code, as the code provider
+/// Bring the code, or look at what of it is in clear
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -28,7 +28,12 @@ enum Command {
         /// The computation
         id: ComputationId,
     },
-    /// Print the digest of the code as it is stored, for others to compare
+    /// Print the clear files of the code, after comparing them with the enclave's manifest
+    Show {
+        /// The computation
+        id: ComputationId,
+    },
+    /// Print the digest of the code that you pushed, for the others to give to `verify`
     Digest {
         /// The computation
         id: ComputationId,
@@ -61,14 +66,35 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             term.say("the code is taken back");
         }
         Command::Digest { id } => {
-            let computation = session.computation(*id)?;
-            if computation.code.is_empty() {
-                let hint = "the code provider pushes it with `sealroom code push`";
-                return Err(CliError::new("there is no code yet", hint));
+            // What was pushed from here, not what the server says of it.
+            let pushed = profile.memory(*id)?.code;
+            if pushed.is_empty() {
+                let hint =
+                    "ask the code provider for it; `sealroom verify` shows what the enclave has";
+                return Err(CliError::new("you have pushed no code from this profile", hint));
             }
-            let digest = code::digest(&computation.code);
+            let digest = code::digest(&pushed);
             term.data(&digest, ToString::to_string);
+        }
+        Command::Show { id } => {
+            let clear = session.clear_code(&session.computation(*id)?)?;
+            let texts: BTreeMap<String, String> = clear
+                .into_iter()
+                .map(|(path, text)| (path.to_string(), String::from_utf8_lossy(&text).into_owned()))
+                .collect();
+            term.data(&texts, |texts| {
+                let show = |(path, text): (&String, &String)| {
+                    let lines: Vec<String> = text.lines().map(shown_line).collect();
+                    format!("# {path}\n{}\n", lines.join("\n"))
+                };
+                texts.iter().map(show).collect()
+            });
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line of somebody's source: tabs stay, and nothing in it reaches the terminal as a command.
+fn shown_line(line: &str) -> String {
+    line.split('\t').map(visible).collect::<Vec<_>>().join("\t")
 }

@@ -1,8 +1,16 @@
 use super::CommandResult;
-use crate::{context::Global, error::CliError, term::Term};
+use crate::{
+    context::Global,
+    error::CliError,
+    term::{Term, print},
+};
 use sealroom_client::{ClientError, Session, results::newest_success};
-use sealroom_protocol::{ComputationId, api::Computation, receipt::RunStatus};
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use sealroom_protocol::{ComputationId, api::Computation, receipt::RunStatus, text::visible};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Open results, as a result consumer
 #[derive(clap::Args)]
@@ -58,7 +66,13 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
                 None => newest()?.ok_or_else(|| no_results("there was no run yet"))?,
             };
             let log = session.get_log(*id, number)?;
-            let _ = std::io::stdout().write_all(&log);
+            if std::io::stdout().is_terminal() {
+                let text = String::from_utf8_lossy(&log);
+                let lines: Vec<String> = text.lines().map(visible).collect();
+                print(&lines.join("\n"));
+            } else {
+                let _ = std::io::stdout().write_all(&log);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use sealroom_lifecycle::Record;
 use sealroom_protocol::{
     ComputationId,
     api::{Computation, Phase},
-    receipt::RunStatus,
+    receipt::{INDEX, RunStatus},
 };
 use std::{
     fmt::Write as _,
@@ -102,7 +102,7 @@ fn text(c: &Computation, term: &Term) -> String {
             vec![if p.public_key.is_some() { "joined" } else { "not joined" }.to_owned()];
         done.extend(p.code_uploaded_at.map(|_| format!("code: {} files", c.code.len())));
         if !p.files.is_empty() {
-            let bytes: u64 = p.files.iter().map(|f| f.size).sum();
+            let bytes = p.files.iter().fold(0u64, |sum, f| sum.saturating_add(f.size));
             done.push(format!("data: {} files, {bytes} bytes", p.files.len()));
         }
         done.extend(p.done_uploading_at.map(|_| "done".to_owned()));
@@ -112,7 +112,10 @@ fn text(c: &Computation, term: &Term) -> String {
     for run in &c.runs {
         let end = match &run.status {
             None => "under way".to_owned(),
-            Some(RunStatus::Succeeded) => format!("succeeded, {} results", run.results.len()),
+            Some(RunStatus::Succeeded) => {
+                let results = run.results.iter().filter(|r| r.name.as_str() != INDEX).count();
+                format!("succeeded, {results} results")
+            }
             Some(RunStatus::Failed { reason, .. }) => format!("failed: {reason}"),
         };
         let _ = writeln!(out, "  run {}: {end}", run.number);

@@ -140,7 +140,7 @@ fn describe(exit: &Exit) -> String {
         Exit::Signal(signal) => format!("the code was ended by signal {signal}"),
         Exit::TimedOut => "the code took too long".to_owned(),
         Exit::Cancelled => "the run was cancelled".to_owned(),
-        Exit::LimitExceeded(limit) => format!("the code broke a limit: {limit}"),
+        Exit::LimitExceeded(excess) => format!("the code broke a limit: {}", excess.words),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, process::ExitCode};
 
 /// Check the enclave and what it will do, line by line
 ///
-/// Exit code 1 if anything is refused.
+/// Exit code 1 if anything is refused. `approve` accepts only the manifest that was looked at last.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The computation
@@ -28,7 +28,10 @@ pub(crate) struct AcceptanceArgs {
     /// Accept a computation in development mode; only for data that is not secret
     #[arg(long)]
     allow_dev_mode: bool,
-    /// The digest of the code that you agreed on (`sealroom code digest`)
+    /// Accept a jail without some of its layers; only for code that you trust
+    #[arg(long)]
+    allow_weak_jail: bool,
+    /// The digest of the code that the code provider told you (`sealroom code digest`)
     #[arg(long, value_name = "SHA256")]
     code_digest: Option<Digest>,
 }
@@ -38,6 +41,7 @@ impl AcceptanceArgs {
         Acceptance {
             allow_simulated: self.allow_simulated,
             allow_dev_mode: self.allow_dev_mode,
+            allow_weak_jail: self.allow_weak_jail,
             code_digest: self.code_digest,
         }
     }
@@ -60,7 +64,8 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     Ok(if found.verdict.is_trusted() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(found: &Verification, whole: bool, term: &Term) -> String {
+/// The manifest in short, and the verdict.
+pub(crate) fn text(found: &Verification, whole: bool, term: &Term) -> String {
     let mut out = String::new();
     if let Some(canonical) = &found.manifest {
         let manifest = canonical.manifest();

@@ -113,9 +113,8 @@ fn begin(payload: &[u8]) -> Result<Request<'_>, Malformed> {
 /// A result's name becomes a file's name on the consumer's disk: one plain part of a path.
 fn is_result_name(name: &str) -> bool {
     (1..=LARGEST_NAME).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && !name.chars().any(|c| c == '/' || c.is_control())
+        && !name.starts_with('.')
+        && !name.chars().any(|c| matches!(c, '/' | '\\') || c.is_control())
 }
 
 #[cfg(test)]
@@ -163,6 +162,8 @@ mod tests {
             (3, b"\0\0\0\0..", Malformed::Name),
             (3, b"\0\0\0\0a/b", Malformed::Name),
             (3, b"\0\0\0\0a\nb", Malformed::Name),
+            (3, b"\0\0\0\0a\\b", Malformed::Name),
+            (3, b"\0\0\0\0.bashrc", Malformed::Name),
             (3, b"\0\0\0\0\xff", Malformed::Name),
             (3, &long_name, Malformed::Length { op: 3, found: 260, limit: 259 }),
         ];

@@ -7,11 +7,17 @@ use std::io::{self, Read, Write};
 use super::frame::{self, HEADER, LARGEST_PIECE, Request};
 use super::ledger::Ledger;
 use super::manifest::Manifest;
-use crate::job::{Limits, ResultWriter, Results};
+use crate::job::{Bound, Excess, Limits, ResultWriter, Results};
 
-/// Why the channel was closed from this side: the run ends with these words.
+/// Why the channel was closed from this side: the run ends with this.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Breach(pub(crate) String);
+pub(crate) struct Breach(pub(crate) Excess);
+
+impl Breach {
+    fn of(bound: Bound, words: impl Into<String>) -> Self {
+        Self(Excess { bound, words: words.into() })
+    }
+}
 
 /// What is being written, for whom.
 struct Pending {
@@ -83,12 +89,15 @@ impl<S: Read + Write> Server<'_, S> {
 
     fn read(&mut self, buffer: &mut [u8], file: u32, at: u64, length: u32) -> Result<bool, Breach> {
         let source = usize::try_from(file).ok().and_then(|file| self.manifest.files.get(file));
-        let source = source.ok_or_else(|| Breach(format!("channel: there is no file {file}")))?;
+        let source = source.ok_or_else(|| {
+            Breach::of(Bound::Channel, format!("channel: there is no file {file}"))
+        })?;
         let size = source.len();
         if at.checked_add(u64::from(length)).is_none_or(|end| end > size) {
-            return Err(Breach(format!(
+            let words = format!(
                 "channel: {length} bytes at {at} of file {file} were asked for, it has {size}"
-            )));
+            );
+            return Err(Breach::of(Bound::Channel, words));
         }
         let answer = &mut buffer[..HEADER + length as usize];
         let (head, body) = answer.split_at_mut(HEADER);
@@ -102,7 +111,7 @@ impl<S: Read + Write> Server<'_, S> {
 
     fn begin(&mut self, addressee: frame::Addressee, name: &str) -> Result<(), Breach> {
         if self.pending.is_some() {
-            return Err(Breach("channel: a result begun inside another".to_owned()));
+            return Err(Breach::of(Bound::Channel, "channel: a result begun inside another"));
         }
         let consumers = self.ledger.addressed(addressee).map_err(over)?;
         self.ledger.check(&consumers, name, 0).map_err(over)?;
@@ -146,17 +155,17 @@ impl<S: Read + Write> Server<'_, S> {
 }
 
 fn malformed(reason: frame::Malformed) -> Breach {
-    Breach(format!("channel: {reason}"))
+    Breach::of(Bound::Channel, format!("channel: {reason}"))
 }
 
 fn over(reason: super::ledger::Over) -> Breach {
-    Breach(reason.to_string())
+    Breach::of(Bound::Results, reason.to_string())
 }
 
 fn nothing_begun() -> Breach {
-    Breach("channel: a piece of a result that was not begun".to_owned())
+    Breach::of(Bound::Channel, "channel: a piece of a result that was not begun")
 }
 
 fn unstored(error: io::Error) -> Breach {
-    Breach(format!("a result could not be stored: {error}"))
+    Breach::of(Bound::Storage, format!("a result could not be stored: {error}"))
 }

@@ -72,12 +72,27 @@ fn allowed() -> Result<Rules, StepError> {
     rules.insert(libc::SYS_clone, vec![rule(0, no_namespaces, 0)?]);
     rules.insert(libc::SYS_ioctl, one_of(1, &IOCTLS.map(u64::from))?);
     rules.insert(libc::SYS_prctl, one_of(0, &PRCTLS)?);
-    rules.insert(libc::SYS_socketpair, one_of(0, &[libc::AF_UNIX as u64])?);
+    rules.insert(libc::SYS_socketpair, connected_pairs()?);
     // Reads limits, never sets them.
     let pointer = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0);
     let getter = pointer.and_then(|condition| SeccompRule::new(vec![condition]));
     rules.insert(libc::SYS_prlimit64, vec![getter.map_err(StepError::at("write a rule"))?]);
     Ok(rules)
+}
+
+/// Pairs of connected sockets alone: a datagram can be sent from one of a pair to any other socket that has a path.
+fn connected_pairs() -> Result<Vec<SeccompRule>, StepError> {
+    const KIND: u64 = 0xf;
+    let rule = |kind: i32| {
+        let equals = |argument, op, value: i32| {
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, op, value as u64)
+        };
+        let unix = equals(0, SeccompCmpOp::Eq, libc::AF_UNIX);
+        let kind = equals(1, SeccompCmpOp::MaskedEq(KIND), kind);
+        let both = unix.and_then(|unix| Ok(vec![unix, kind?]));
+        both.and_then(SeccompRule::new).map_err(StepError::at("write a rule"))
+    };
+    [libc::SOCK_STREAM, libc::SOCK_SEQPACKET].into_iter().map(rule).collect()
 }
 
 fn one_of(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, StepError> {

@@ -7,8 +7,8 @@ use crate::FileKey;
 use std::{fs::File, io, os::unix::fs::FileExt as _, thread};
 use zeroize::Zeroizing;
 
-/// Segments that one thread reads, works on and writes at a time (1 MiB).
-const BATCH: u32 = 16;
+/// Segments that one thread works on before it writes them all: 512 KiB, which second-level caches hold.
+const BATCH: u32 = 8;
 
 /// A sealed file that opens any range of its plaintext.
 ///
@@ -26,9 +26,25 @@ impl SealedFile {
     /// # Errors
     /// Every [`OpenError`] but `Range`.
     pub fn new(file: File, key: &FileKey, associated_data: &[u8]) -> Result<Self, OpenError> {
-        let layout = Layout::of_sealed(file.metadata()?.len())?;
         let mut header = [0; HEADER_LEN];
-        file.read_exact_at(&mut header, 0)?;
+        if file.metadata()?.len() >= HEADER_LEN as u64 {
+            file.read_exact_at(&mut header, 0)?;
+        }
+        Self::with_header(file, header, key, associated_data)
+    }
+
+    /// As [`Self::new`], with the header that the file had when its digest was checked: a hostile disk
+    /// that has another version of the file since then can't pass it off, for the header names the key.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_header(
+        file: File,
+        header: [u8; HEADER_LEN],
+        key: &FileKey,
+        associated_data: &[u8],
+    ) -> Result<Self, OpenError> {
+        let layout = Layout::of_sealed(file.metadata()?.len())?;
         let cipher = SegmentCipher::new(key, &Header::parse(header)?, associated_data);
         let sealed = Self { file, cipher, layout };
         let mut scratch = Scratch::default();
@@ -112,25 +128,17 @@ pub fn seal_file(
     let cipher = SegmentCipher::new(key, &header, associated_data);
     sealed.write_all_at(&header.0, 0)?;
     for_each_batch(layout, threads, |batch, buffer| {
-        let (first, last) = (layout.segment(batch.start), layout.segment(batch.end - 1));
-        let plain_len = (last.plain_at - first.plain_at) as usize + last.plain_len;
-        // The plaintext is read to the end of the buffer and moved forward segment by segment, so
-        // that each tag finds its place without a second buffer.
-        let sealed_len = plain_len + (batch.end - batch.start) as usize * TAG_LEN;
-        let buffer = &mut buffer[..sealed_len];
-        plain.read_exact_at(&mut buffer[sealed_len - plain_len..], first.plain_at)?;
-        let (mut from, mut to) = (sealed_len - plain_len, 0);
+        let sealed_at = layout.segment(batch.start).sealed_at;
+        // Each segment is read to where it is written from, and sealed while the cache still holds it.
+        let mut end = 0;
         for index in batch {
             let segment = layout.segment(index);
-            buffer.copy_within(from..from + segment.plain_len, to);
-            from += segment.plain_len;
-            let body = &mut buffer[to..to + segment.plain_len];
-            let tag = cipher.seal(index, segment.last, body);
-            to += segment.plain_len;
-            buffer[to..to + TAG_LEN].copy_from_slice(&tag);
-            to += TAG_LEN;
+            let (body, rest) = buffer[end..].split_at_mut(segment.plain_len);
+            plain.read_exact_at(body, segment.plain_at)?;
+            rest[..TAG_LEN].copy_from_slice(&cipher.seal(index, segment.last, body));
+            end += segment.plain_len + TAG_LEN;
         }
-        sealed.write_all_at(buffer, first.sealed_at)
+        sealed.write_all_at(&buffer[..end], sealed_at)
     })?;
     Ok(layout.sealed_len())
 }
@@ -150,20 +158,17 @@ pub fn open_file(
     let source = SealedFile::new(sealed.try_clone()?, key, associated_data)?;
     let layout = source.layout;
     for_each_batch(layout, threads, |batch, buffer| {
-        let (first, last) = (layout.segment(batch.start), layout.segment(batch.end - 1));
-        let sealed_len = (last.sealed_at - first.sealed_at) as usize + last.plain_len + TAG_LEN;
-        let buffer = &mut buffer[..sealed_len];
-        source.file.read_exact_at(buffer, first.sealed_at)?;
-        let (mut from, mut to) = (0, 0);
+        let plain_at = layout.segment(batch.start).plain_at;
+        // Each segment is read to where the one before ended: its tag makes room for the next one.
+        let mut end = 0;
         for index in batch {
             let segment = layout.segment(index);
-            let end = from + segment.plain_len + TAG_LEN;
-            source.cipher.open(index, segment.last, &mut buffer[from..end])?;
-            buffer.copy_within(from..from + segment.plain_len, to);
-            to += segment.plain_len;
-            from = end;
+            let sealed = &mut buffer[end..end + segment.plain_len + TAG_LEN];
+            source.file.read_exact_at(sealed, segment.sealed_at)?;
+            source.cipher.open(index, segment.last, sealed)?;
+            end += segment.plain_len;
         }
-        plain.write_all_at(&buffer[..to], first.plain_at).map_err(OpenError::from)
+        plain.write_all_at(&buffer[..end], plain_at).map_err(OpenError::from)
     })?;
     Ok(layout.plain_len())
 }

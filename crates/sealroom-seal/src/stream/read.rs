@@ -3,7 +3,7 @@
 use super::{HEADER_LEN, Header, OpenError, SEGMENT_LEN, SegmentCipher, TAG_LEN};
 use crate::FileKey;
 use std::io::{self, Read};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Reads plaintext from `inner` and gives the sealed file out: for uploads, so that nothing sealed
 /// needs a place on a disk.
@@ -28,23 +28,37 @@ pub struct OpenReader<R> {
     window: Window,
     ahead: Option<u8>,
     index: u32,
-    done: bool,
+    state: State,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Start,
     Body,
     Done,
+    /// Something went wrong: what the window held then is gone, and nothing more comes.
+    Failed,
 }
 
 /// Bytes that are ready to be given out.
-#[derive(Default)]
 struct Window {
     bytes: Zeroizing<Vec<u8>>,
     given: usize,
 }
 
 impl Window {
+    /// Room for all that is ever in it: a buffer that grew would leave unwiped copies behind.
+    fn new() -> Self {
+        let most = HEADER_LEN + SEGMENT_LEN + TAG_LEN + 1;
+        Self { bytes: Zeroizing::new(Vec::with_capacity(most)), given: 0 }
+    }
+
+    /// Gives out nothing of what is in it.
+    fn clear(&mut self) {
+        self.bytes.zeroize();
+        self.given = 0;
+    }
+
     fn give(&mut self, out: &mut [u8]) -> usize {
         let ready = &self.bytes[self.given..];
         let n = ready.len().min(out.len());
@@ -86,32 +100,47 @@ impl<R: Read> SealReader<R> {
     pub fn new(inner: R, key: &FileKey, associated_data: &[u8]) -> Self {
         let header = Header::random();
         let cipher = SegmentCipher::new(key, &header, associated_data);
-        let window = Window::default();
+        let window = Window::new();
         Self { inner, header, cipher, window, ahead: None, index: 0, state: State::Start }
+    }
+
+    fn next_segment(&mut self) -> io::Result<()> {
+        let first = self.state == State::Start;
+        let room = SEGMENT_LEN - TAG_LEN - if first { HEADER_LEN } else { 0 };
+        let buffer = self.window.refill();
+        fill(&mut self.inner, &mut self.ahead, buffer, room)?;
+        let last = self.ahead.is_none();
+        let index = self.index;
+        self.index = index.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
+        let tag = self.cipher.seal(index, last, buffer);
+        buffer.extend_from_slice(&tag);
+        if first {
+            buffer.splice(..0, self.header.0);
+        }
+        self.state = if last { State::Done } else { State::Body };
+        Ok(())
     }
 }
 
 impl<R: Read> Read for SealReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.window.is_empty() && !out.is_empty() {
-            let room = match self.state {
-                State::Done => return Ok(0),
-                State::Start => SEGMENT_LEN - HEADER_LEN - TAG_LEN,
-                State::Body => SEGMENT_LEN - TAG_LEN,
-            };
-            let buffer = self.window.refill();
-            fill(&mut self.inner, &mut self.ahead, buffer, room)?;
-            let last = self.ahead.is_none();
-            let tag = self.cipher.seal(self.index, last, buffer);
-            buffer.extend_from_slice(&tag);
-            if matches!(self.state, State::Start) {
-                buffer.splice(..0, self.header.0);
+        if self.window.is_empty() && self.state != State::Done && !out.is_empty() {
+            if self.state == State::Failed {
+                return Err(failed_before());
             }
-            self.state = if last { State::Done } else { State::Body };
-            self.index = self.index.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
+            if let Err(error) = self.next_segment() {
+                // What was read and not sealed yet must never be given out.
+                self.window.clear();
+                self.state = State::Failed;
+                return Err(error);
+            }
         }
         Ok(self.window.give(out))
     }
+}
+
+fn failed_before() -> io::Error {
+    io::Error::other("the stream has failed before")
 }
 
 impl<R: Read> OpenReader<R> {
@@ -123,10 +152,10 @@ impl<R: Read> OpenReader<R> {
             key: key.clone(),
             associated_data: associated_data.to_vec(),
             cipher: None,
-            window: Window::default(),
+            window: Window::new(),
             ahead: None,
             index: 0,
-            done: false,
+            state: State::Start,
         }
     }
 
@@ -146,23 +175,28 @@ impl<R: Read> OpenReader<R> {
         }
         let last = self.ahead.is_none();
         let cipher = self.cipher.as_ref().expect("set with the first segment");
-        match cipher.open(self.index, last, buffer).map(|plain| plain.len()) {
-            Ok(len) => buffer.truncate(len),
-            Err(error) => {
-                buffer.clear();
-                return Err(error);
-            }
-        }
-        self.done = last;
-        self.index = self.index.wrapping_add(1);
+        let len = cipher.open(self.index, last, buffer)?.len();
+        buffer.truncate(len);
+        self.state = if last { State::Done } else { State::Body };
+        self.index = self
+            .index
+            .checked_add(1)
+            .ok_or_else(|| OpenError::Io(io::ErrorKind::FileTooLarge.into()))?;
         Ok(())
     }
 }
 
 impl<R: Read> Read for OpenReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.window.is_empty() && !self.done && !out.is_empty() {
-            self.next_segment()?;
+        while self.window.is_empty() && self.state != State::Done && !out.is_empty() {
+            if self.state == State::Failed {
+                return Err(failed_before());
+            }
+            if let Err(error) = self.next_segment() {
+                self.window.clear();
+                self.state = State::Failed;
+                return Err(error.into());
+            }
         }
         Ok(self.window.give(out))
     }

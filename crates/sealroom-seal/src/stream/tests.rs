@@ -143,3 +143,57 @@ fn a_file_that_is_not_sealed_says_so() {
     let error = SealedFile::new(file_of(&text), &key(), AAD).err().unwrap();
     assert_eq!(error.to_string(), "not a sealed file: it starts with byte 0x6e, not with 0x28");
 }
+
+/// Gives some bytes, then an error, then the rest.
+struct Interrupted<'a>(Vec<io::Result<&'a [u8]>>);
+
+impl io::Read for Interrupted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.0.pop() {
+            None => Ok(0),
+            Some(Err(error)) => Err(error),
+            Some(Ok(bytes)) => {
+                out[..bytes.len()].copy_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
+    }
+}
+
+#[test]
+fn after_an_error_nothing_more_comes_out() {
+    let broken =
+        |bytes| Interrupted(vec![Ok(bytes), Err(io::ErrorKind::TimedOut.into()), Ok(bytes)]);
+    let mut out = [0; 100];
+    let mut sealing = SealReader::new(broken(b"secret plaintext"), &key(), AAD);
+    let sealed = sealed_by_writer(b"secret plaintext");
+    let mut opening = OpenReader::new(broken(&sealed), &key(), AAD);
+    let mut bad_header = sealed.clone();
+    bad_header[0] = 0;
+    let mut refused = OpenReader::new(bad_header.as_slice(), &key(), AAD);
+    for attempt in 0..3 {
+        assert!(sealing.read(&mut out).is_err(), "unsealed bytes, attempt {attempt}");
+        assert!(opening.read(&mut out).is_err(), "unauthenticated bytes, attempt {attempt}");
+        assert!(refused.read(&mut out).is_err(), "bytes of no sealed file, attempt {attempt}");
+    }
+}
+
+#[test]
+fn a_segment_that_could_not_be_written_is_not_sealed_twice() {
+    struct Full(usize);
+    impl io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut writer = SealWriter::new(Full(1), &key(), AAD).unwrap();
+    let error = writer.write_all(&bytes(SEGMENT_LEN)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    let again = writer.write_all(b"more").unwrap_err();
+    assert_eq!(again.to_string(), "the sealed file has failed before");
+    assert!(writer.finish().is_err());
+}

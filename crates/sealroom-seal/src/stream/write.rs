@@ -13,6 +13,9 @@ pub struct SealWriter<W> {
     /// Plaintext bytes that the segment under way may hold.
     room: usize,
     index: u32,
+    /// Set while `out` is written to: a segment that failed half-way is not sealed again, for that
+    /// would use its nonce twice.
+    broken: bool,
 }
 
 impl<W: Write> SealWriter<W> {
@@ -29,6 +32,7 @@ impl<W: Write> SealWriter<W> {
             buffer: Zeroizing::new(Vec::with_capacity(SEGMENT_LEN)),
             room: SEGMENT_LEN - HEADER_LEN - TAG_LEN,
             index: 0,
+            broken: false,
         })
     }
 
@@ -42,9 +46,13 @@ impl<W: Write> SealWriter<W> {
     }
 
     fn seal_segment(&mut self, last: bool) -> io::Result<()> {
+        if std::mem::replace(&mut self.broken, true) {
+            return Err(io::Error::other("the sealed file has failed before"));
+        }
         let tag = self.cipher.seal(self.index, last, &mut self.buffer);
         self.out.write_all(&self.buffer)?;
         self.out.write_all(&tag)?;
+        self.broken = false;
         self.buffer.clear();
         self.room = SEGMENT_LEN - TAG_LEN;
         if !last {

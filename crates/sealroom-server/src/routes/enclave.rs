@@ -122,7 +122,8 @@ async fn events(
         query.map_err(|_| Failure::malformed("`after` is no sequence number"))?;
     let wait = app.engine.records_after(holder.id, after, app.config.long_poll);
     let records = app.stop.run_until_cancelled(wait).await.unwrap_or(Ok(vec![]))?;
-    Ok(axum::Json(Events { records }))
+    let head = load(&app, holder.id).await?.head.0;
+    Ok(axum::Json(Events { records, head }))
 }
 
 pub(super) async fn load(app: &App, id: ComputationId) -> Answer<Arc<sealroom_lifecycle::State>> {

@@ -42,7 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn publish(
     holder: Holder,
     State(app): State<App>,
-    Json(identity): Json<PublishIdentity>,
+    Json(identity): Json<PublishIdentity, 4>,
 ) -> Answer<StatusCode> {
     let PublishIdentity { manifest, keys, evidence } = identity;
     let command = Command::PublishIdentity { manifest, keys, evidence };
@@ -139,7 +139,7 @@ async fn finish(
     holder: Holder,
     Components((_, run)): Components<(String, String)>,
     State(app): State<App>,
-    Json(end): Json<FinishRun>,
+    Json(end): Json<FinishRun, 4>,
 ) -> Answer<StatusCode> {
     let run: u32 = component(&run)?;
     let FinishRun { receipt, log, keys_refused } = end;

@@ -209,6 +209,7 @@ impl Enclave {
             status,
             inputs: vec![],
             results,
+            log: None,
         };
         FinishRun { receipt: receipt.sign(&self.signing), log: None, keys_refused: false }
     }

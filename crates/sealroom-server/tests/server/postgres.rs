@@ -111,7 +111,7 @@ fn of_claims_on_two_servers_exactly_one_wins() {
         let barrier = Barrier::new(6);
         let winners: usize = thread::scope(|scope| {
             let race = |n: usize| {
-                let client = at(&account, if n % 2 == 0 { &one } else { &two });
+                let client = at(&account, if n.is_multiple_of(2) { &one } else { &two });
                 let barrier = &barrier;
                 scope.spawn(move || {
                     barrier.wait();

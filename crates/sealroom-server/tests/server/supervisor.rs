@@ -88,3 +88,43 @@ fn an_enclave_that_dies_at_once_is_not_started_all_the_time() {
     let count = started(dir.path()).len();
     assert!((2..=4).contains(&count), "{count} starts in four seconds");
 }
+
+/// A process that looks like an enclave that a server before this one has left.
+fn leftover(data_dir: &Path, place: u32, id: &str, server: &str) -> std::process::Child {
+    use std::os::unix::process::CommandExt as _;
+    let child = std::process::Command::new("sh")
+        .args(["-c", "sleep 1000", "run", "--server", server, "--id", id])
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let folder = data_dir.join(format!("enclaves/{place}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("pid"), format!("{} {id}", child.id())).unwrap();
+    child
+}
+
+#[test]
+fn an_enclave_that_outlived_its_server_is_kept_if_it_still_finds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = program(dir.path(), "exec sleep 1000");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let data_dir = dir.path().join("data");
+    let [kept, lost] =
+        ["11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"];
+    let mut kept = leftover(&data_dir, 3, kept, &format!("http://{free}"));
+    let mut lost = leftover(&data_dir, 4, lost, "http://127.0.0.1:9");
+    let mut server = Server::start_with(|config| {
+        config.listen = free;
+        config.data_dir = data_dir;
+        config.local_enclaves = LocalEnclaves::Max(4);
+        config.enclave_program = Some(program);
+    });
+    server
+        .eventually("the one that talks elsewhere is ended", || lost.try_wait().unwrap().is_some());
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(kept.try_wait().unwrap().is_none());
+    assert_eq!(started(dir.path()).len(), 0, "the one that was left is the idle one");
+    let waiting = std::thread::spawn(move || kept.wait().unwrap());
+    server.stop();
+    assert!(!waiting.join().unwrap().success(), "it ends with the server like any other");
+}

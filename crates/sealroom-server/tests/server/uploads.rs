@@ -218,3 +218,39 @@ fn what_a_crash_leaves_of_an_upload_is_deleted_at_the_next_start() {
     let server = server.restart();
     server.eventually("only what counts is left", || server.blobs() == 1);
 }
+
+/// The first line that comes back when only the head of an upload was sent.
+fn ask_first(server: &Server, path: &str, token: &str) -> String {
+    let mut socket = TcpStream::connect(server.address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-length: 99999999\r\nexpect: 100-continue\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
+#[test]
+fn who_asks_first_is_refused_before_sending() {
+    let server = Server::start();
+    let room = Room::new(&server);
+    room.join();
+    let path = room.path("/data/x.bin");
+    let token = |party: &crate::party::Party| party.client.token.clone().unwrap();
+    assert_eq!(ask_first(&server, &path, &token(&room.results[0])), "HTTP/1.1 403");
+    assert_eq!(ask_first(&server, &path, &token(&room.data[0])), "HTTP/1.1 100");
+}
+
+#[test]
+fn who_sends_first_is_told_why_it_was_refused() {
+    let server = Server::start();
+    let room = Room::new(&server);
+    let body = vec![0; 30 << 20];
+    for _ in 0..5 {
+        room.results[0].client.put(&room.path("/data/x.bin"), &body).refused(403, "forbidden");
+        room.data[0].client.put(&room.path("/data/x.bin"), &body).refused(409, "wrong-state");
+    }
+}
