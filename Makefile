@@ -27,7 +27,7 @@ demo: setup
 
 test: setup
 	scripts/setup-test-tools
-	scripts/with-postgres $(CARGO) test --release --locked --workspace
+	scripts/with-postgres scripts/with-s3 $(CARGO) test --release --locked --workspace
 
 lint: setup
 	$(CARGO) fmt --all --check

@@ -13,7 +13,7 @@ use sealroom_protocol::{
     Manifest, ParticipantId, Role, Timestamp, archive,
     context::result_path,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
-    receipt::{Receipt, RunStatus, SealedResult},
+    receipt::{Receipt, RunStatus, SealedLog, SealedResult},
     release::Expected,
 };
 use sealroom_seal::{
@@ -198,6 +198,7 @@ impl Enclave {
         run: u32,
         status: RunStatus,
         results: Vec<SealedResult>,
+        log: Option<DataFile>,
     ) -> FinishRun {
         let manifest = self.state().identity.expect("it stands").digest;
         let receipt = Receipt {
@@ -209,9 +210,9 @@ impl Enclave {
             status,
             inputs: vec![],
             results,
-            log: None,
+            log: log.as_ref().map(|log| SealedLog { size: log.size, sha256: log.sha256 }),
         };
-        FinishRun { receipt: receipt.sign(&self.signing), log: None, keys_refused: false }
+        FinishRun { receipt: receipt.sign(&self.signing), log, keys_refused: false }
     }
 
     pub(crate) fn finish(&self, run: u32, end: &FinishRun) -> Reply {
@@ -231,8 +232,7 @@ impl Enclave {
         self.client.put(&self.path(&format!("/runs/{run}/log")), &log).success();
         let (name, size) = ("log".parse().unwrap(), log.len() as u64);
         let log = DataFile { name, size, sha256: Digest::of(&log) };
-        let end = self.receipt(run, RunStatus::Succeeded, results.to_vec());
-        let end = FinishRun { log: Some(log), ..end };
+        let end = self.receipt(run, RunStatus::Succeeded, results.to_vec(), Some(log));
         self.finish(run, &end).success();
         // The answer may have got lost: once more.
         self.finish(run, &end).success();

@@ -198,17 +198,17 @@ fn a_run_is_finished_with_what_was_uploaded_and_nothing_else() {
         vec![nobody],
         vec![staged.clone(), staged.clone()],
     ] {
-        let end = enclave.receipt(1, RunStatus::Succeeded, results);
+        let end = enclave.receipt(1, RunStatus::Succeeded, results, None);
         unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
     }
     let failed = RunStatus::Failed { reason: "the code failed".to_owned(), exit_code: Some(1) };
-    let end = enclave.receipt(1, failed.clone(), vec![staged]);
+    let end = enclave.receipt(1, failed.clone(), vec![staged], None);
     unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
-    let end = enclave.receipt(2, RunStatus::Succeeded, vec![]);
+    let end = enclave.receipt(2, RunStatus::Succeeded, vec![], None);
     unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
     unchanged(&room, || enclave.finish(2, &end), 409, "wrong-state");
 
-    let end = enclave.receipt(1, failed, vec![]);
+    let end = enclave.receipt(1, failed, vec![], None);
     enclave.finish(1, &end).success();
     assert_eq!(room.phase(), "failed");
     room.results[0].client.get(&mine).refused(409, "wrong-state");
