@@ -91,17 +91,16 @@ def _index(n, count, what):
 def _check_name(name):
     if not isinstance(name, str):
         raise TypeError("the name of a result is a str, not %s" % type(name).__name__)
-    plain = name not in ("", ".", "..") and not any(
-        c == "/" or ord(c) < 32 or 127 <= ord(c) < 160 for c in name
-    )
+    hidden = not name or name.startswith(".")
+    plain = not hidden and name.isprintable() and not set(name) & {"/", "\\"}
     try:
         length = len(name.encode())
     except UnicodeEncodeError:
         plain = False
     if not plain or length > _LONGEST_NAME:
         raise UserError(
-            "%r is no name for a result: 1 to 255 bytes of UTF-8 without '/' or control characters"
-            % name
+            "%r is no name for a result: 1 to 255 bytes of printable text without '/' or '\\', "
+            "and no '.' in front" % name
         )
 
 

@@ -10,7 +10,7 @@ mod term;
 use clap::{Parser, Subcommand};
 use context::Global;
 use error::CliError;
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 /// Confidential collaborative computation: run Python on data that nobody may see.
 #[derive(Parser)]
@@ -52,7 +52,10 @@ fn main() -> ExitCode {
     if let Some(code) = sealroom_sandbox::run_hidden_stage() {
         return code;
     }
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let term = term::Term::new(global.json);
     let result = match command {
         Command::Serve(args) => commands::serve::run(&args),
@@ -78,4 +81,15 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&args, &term),
     };
     result.unwrap_or_else(|error: CliError| term.fail(&error))
+}
+
+/// Help and version go to stdout; wrong usage goes to stderr with a hint, and exits with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let _ =
+        std::io::stderr().write_all(b"hint: see `sealroom --help`, or `--help` after a command\n");
+    ExitCode::from(2)
 }

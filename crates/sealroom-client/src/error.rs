@@ -132,7 +132,7 @@ impl ClientError {
             Self::Name(_) => "rename the file",
             Self::SameName(_) => "rename one of them: a name stands for one file",
             Self::Archive(_) => "change the folder as the message says",
-            Self::Io { .. } => return None,
+            Self::Io { .. } => "check the path, its permissions and the room on the disk",
             Self::NoIdentity => "see what is missing with `sealroom status`",
             Self::NotTrusted(verdict) => {
                 return verdict.failures().find_map(|check| check.hint.clone());

@@ -18,7 +18,9 @@ use sealroom_protocol::{
 use sealroom_seal::{FileKey, sign::SigningKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
+    fmt,
     fs::{self, File},
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -34,6 +36,19 @@ pub type Passphrase = age::secrecy::SecretString;
 pub struct Profile {
     dir: PathBuf,
     passphrase: Option<Passphrase>,
+    opened: RefCell<Option<Opened>>,
+}
+
+/// What `secrets.age` held when it was opened last: opening it takes a second, on purpose.
+struct Opened {
+    sealed: Digest,
+    plain: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened(..)")
+    }
 }
 
 /// The account that a profile uses.
@@ -112,7 +127,7 @@ impl Profile {
     pub fn open(dir: &Path, passphrase: Option<Passphrase>) -> Result<Self, ClientError> {
         let make = |dir: &Path| fs::DirBuilder::new().mode(0o700).recursive(true).create(dir);
         make(dir).map_err(|source| file_error(dir, source))?;
-        Ok(Self { dir: dir.to_owned(), passphrase })
+        Ok(Self { dir: dir.to_owned(), passphrase, opened: RefCell::default() })
     }
 
     /// Where the profile is.
@@ -267,7 +282,11 @@ impl Profile {
     fn change_secrets(&self, change: impl FnOnce(&mut Secrets)) -> Result<(), ClientError> {
         let _lock = self.lock()?;
         let mut secrets = self.secrets()?;
+        let before = to_json(&secrets);
         change(&mut secrets);
+        if to_json(&secrets) == before {
+            return Ok(());
+        }
         self.store_secrets(&secrets, self.is_encrypted())
     }
 
@@ -275,12 +294,18 @@ impl Profile {
         if !self.is_encrypted() {
             return Ok(self.load("secrets.json")?.unwrap_or_default());
         }
-        let passphrase = self.passphrase.clone().ok_or(ClientError::Passphrase)?;
-        let identity = age::scrypt::Identity::new(passphrase);
         let sealed = self.read("secrets.age")?.unwrap_or_default();
-        let plain = age::decrypt(&identity, &sealed).map_err(|_| ClientError::Passphrase)?;
-        let plain = Zeroizing::new(plain);
-        serde_json::from_slice(&plain).map_err(|error| self.damaged(&error.to_string()))
+        let digest = Digest::of(&sealed);
+        let mut opened = self.opened.borrow_mut();
+        // Another command may have written it since.
+        if opened.as_ref().is_none_or(|opened| opened.sealed != digest) {
+            let passphrase = self.passphrase.clone().ok_or(ClientError::Passphrase)?;
+            let identity = age::scrypt::Identity::new(passphrase);
+            let plain = age::decrypt(&identity, &sealed).map_err(|_| ClientError::Passphrase)?;
+            *opened = Some(Opened { sealed: digest, plain: Zeroizing::new(plain) });
+        }
+        let plain = opened.as_ref().map(|opened| opened.plain.as_slice()).unwrap_or_default();
+        serde_json::from_slice(plain).map_err(|error| self.damaged(&error.to_string()))
     }
 
     fn store_secrets(&self, secrets: &Secrets, encrypted: bool) -> Result<(), ClientError> {
@@ -292,7 +317,9 @@ impl Profile {
         let recipient = age::scrypt::Recipient::new(passphrase);
         let sealed =
             age::encrypt(&recipient, &plain).map_err(|error| self.damaged(&error.to_string()))?;
-        self.store("secrets.age", &sealed)
+        self.store("secrets.age", &sealed)?;
+        *self.opened.borrow_mut() = Some(Opened { sealed: Digest::of(&sealed), plain });
+        Ok(())
     }
 
     fn damaged(&self, problem: &str) -> ClientError {

@@ -17,7 +17,7 @@ use sealroom_sandbox::{
     CodeFile as JobCode, Exit, Input, Job, Limits, Outcome, SandboxError, Source,
 };
 use sealroom_seal::{
-    Digest, Hashed,
+    Hashed,
     stream::{OpenError, SealWriter, SealedFile},
 };
 use std::{
@@ -314,7 +314,7 @@ fn put_log(session: &Session<'_>, number: u32, file: &File) -> Option<DataFile> 
 mod tests {
     use super::*;
     use sealroom_protocol::ParticipantId;
-    use sealroom_seal::{FileKey, sign::PublicKey};
+    use sealroom_seal::{Digest, FileKey, sign::PublicKey};
 
     fn provider(index: u16, files: &[(&str, u64)]) -> Released {
         let entry = |(name, uploaded_at): &(&str, u64)| InventoryEntry {

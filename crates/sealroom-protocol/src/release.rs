@@ -324,7 +324,8 @@ mod tests {
         let scene = scene();
         let role = Role::DataProvider;
         let elsewhere = |what| ReleaseRefusal::Elsewhere { what };
-        let faults: &[(&str, fn(&mut KeyRelease), ReleaseRefusal)] = &[
+        type Fault = (&'static str, fn(&mut KeyRelease), ReleaseRefusal);
+        let faults: &[Fault] = &[
             ("computation", |r| r.computation = ComputationId::random(), elsewhere("computation")),
             ("role", |r| r.role = Role::ResultConsumer, elsewhere("role")),
             ("key", |r| r.participant = SigningKey::random().public(), elsewhere("participant")),

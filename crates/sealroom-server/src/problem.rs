@@ -54,7 +54,7 @@ impl Failure {
     /// For strangers too: whether a computation exists is not theirs to know.
     pub(crate) fn no_computation() -> Self {
         Self::not_found("there is no such computation, or it does not concern this account")
-            .hint("list yours with `sealroom status`")
+            .hint("list yours with `sealroom list`")
     }
 
     pub(crate) fn wrong_state(detail: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -83,13 +83,16 @@ impl Failure {
 
     pub(crate) fn too_large(what: &str, limit: u64) -> Self {
         let detail = format!("{what} has more than {limit} bytes, the most that is taken");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too large", detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too large", detail).hint(
+            "split it, or ask the server's operator for a larger limit (`serve --max-upload`)",
+        )
     }
 
     pub(crate) fn media_type() -> Self {
         let detail = "the body has to be application/json";
         let title = "unsupported media type";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", title, detail)
+            .hint("see /openapi.json for what this call takes")
     }
 
     pub(crate) fn method_not_allowed(method: &str, path: &str) -> Self {
@@ -101,6 +104,7 @@ impl Failure {
     pub(crate) fn stalled() -> Self {
         let detail = "the request's body stood still for too long";
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", "too slow", detail)
+            .hint("nothing was stored; try again on a steadier connection")
     }
 
     pub(crate) fn cut_short(detail: impl Into<String>) -> Self {

@@ -38,4 +38,5 @@ pub(crate) async fn file(
 
 fn gone() -> Failure {
     Failure::not_found("the file is not there, or no longer")
+        .hint("see what there is with `sealroom status`")
 }

@@ -1,0 +1,19 @@
+//! The whole job through the real binaries: a server process, enclave processes, people with profiles.
+//!
+//! The machine has to be prepared (`make setup`) and `sealroom-enclave` built beside `sealroom`.
+#![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod accounts;
+mod code;
+mod enclave;
+mod happy;
+mod hints;
+mod keys;
+mod lies;
+mod losses;
+mod runs;
+mod serving;
+mod states;
