@@ -1,11 +1,12 @@
 //! The manifest: made here, from what the server handed over, and enforced here. Pure.
 
+use crate::lock;
 use sealroom_lifecycle::State;
 use sealroom_protocol::{
     CodeFile, Digest, EvidenceKind, Manifest,
     manifest::{
-        CanonicalManifest, ComputationPart, EnvironmentPart, PackagePart, ParticipantPart,
-        RuntimePart, VERSION as MANIFEST_VERSION,
+        CanonicalManifest, ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart,
+        VERSION as MANIFEST_VERSION,
     },
 };
 use sealroom_sandbox::RuntimeReport;
@@ -20,13 +21,16 @@ pub(crate) enum ComposeError {
     NotJoined(String),
     #[error("the policy can't be enforced")]
     Policy(#[from] sealroom_protocol::policy::PolicyError),
+    #[error("the Python environment is not what its lock file says")]
+    Lock(#[from] lock::LockError),
 }
 
 /// What the runtime is, as this machine found it.
 pub(crate) struct Environment<'a> {
     pub(crate) report: &'a RuntimeReport,
     pub(crate) profile: &'a str,
-    pub(crate) lock: Digest,
+    /// The lock file's text.
+    pub(crate) lock: &'a str,
     pub(crate) attester: EvidenceKind,
 }
 
@@ -43,12 +47,7 @@ pub(crate) fn manifest(
         None => Err(ComposeError::NotJoined(p.id.to_string())),
     };
     let report = environment.report;
-    let mut packages: Vec<PackagePart> = report
-        .packages
-        .iter()
-        .map(|p| PackagePart { name: p.name.clone(), version: p.version.clone(), wheels: vec![] })
-        .collect();
-    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    let packages = lock::packages(&report.packages, environment.lock)?;
     Ok(Manifest {
         version: MANIFEST_VERSION.to_owned(),
         computation: ComputationPart {
@@ -63,7 +62,7 @@ pub(crate) fn manifest(
         environment: EnvironmentPart {
             profile: environment.profile.to_owned(),
             python: report.python_version.clone(),
-            lock_sha256: environment.lock,
+            lock_sha256: Digest::of(environment.lock.as_bytes()),
             packages,
         },
         policy: state.policy.clone(),

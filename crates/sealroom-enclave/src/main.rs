@@ -6,7 +6,7 @@
 //!
 //! - [`session`]: one computation from claim to end
 //! - [`server`]: the calls to the server
-//! - [`compose`]: the manifest, made from what the server handed over
+//! - [`compose`], [`lock`]: the manifest, made from what the server handed over and what is installed
 //! - [`identity`], [`attester`]: fresh keys, and evidence for them
 //! - [`release`]: opening the participants' keys
 //! - [`fetch`]: ciphertext onto the local disk
@@ -19,6 +19,7 @@ mod compose;
 mod fetch;
 mod heartbeat;
 mod identity;
+mod lock;
 mod release;
 mod results;
 mod run;

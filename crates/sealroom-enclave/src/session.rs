@@ -17,7 +17,7 @@ use sealroom_lifecycle::{
     state::{ChainError, Closed},
     wire::{Claim, PublishIdentity},
 };
-use sealroom_protocol::{Digest, Timestamp, manifest::CanonicalManifest};
+use sealroom_protocol::{Timestamp, manifest::CanonicalManifest};
 use sealroom_sandbox::{Launcher, Runtime, RuntimeReport};
 use std::{
     fs,
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
         let environment = Environment {
             report: setting.report,
             profile: PROFILE,
-            lock: lock_digest(setting.runtime)?,
+            lock: &lock_file(setting.runtime)?,
             attester: attester.kind(),
         };
         let manifest = compose::manifest(&state, code.files.clone(), &environment)?;
@@ -219,11 +219,10 @@ impl<'a> Session<'a> {
     }
 }
 
-/// SHA-256 of the lock file that set-up has put beside the packages which it installed from it.
-fn lock_digest(runtime: &Runtime) -> anyhow::Result<Digest> {
+/// The lock file that set-up has put beside the packages which it installed from it.
+fn lock_file(runtime: &Runtime) -> anyhow::Result<String> {
     let path = runtime.root().join(PROFILE).join("requirements.lock");
-    let lock = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    Ok(Digest::of(&lock))
+    fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// Folds the log as far as it goes now; long ones come in pages.
