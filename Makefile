@@ -27,7 +27,7 @@ demo: setup
 
 test: setup
 	scripts/setup-test-tools
-	scripts/with-postgres scripts/with-s3 $(CARGO) test --release --locked --workspace
+	scripts/with-postgres scripts/with-s3 $(CARGO) test --release --locked --workspace --no-fail-fast
 
 lint: setup
 	$(CARGO) fmt --all --check

@@ -114,7 +114,7 @@ try:
     found.append('names')
 except OSError:
     pass
-for path in ['{data}', '/tmp', '/home', '/etc/shadow', '/etc/hostname', '/proc/1/environ']:
+for path in ['{data}', '/etc/shadow', '/etc/hostname', '/proc/1/environ']:
     try:
         os.listdir(path) if os.path.isdir(path) else open(path).read()
         found.append(path)
