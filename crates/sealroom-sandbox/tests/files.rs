@@ -71,7 +71,8 @@ fn a_large_file_passes_through_without_staying_in_the_host() {
     let grown = resident_kib().saturating_sub(before);
     println!("{}the host grew by {grown} KiB", ran.log);
     assert!(source.0.load(Ordering::Relaxed) >= 2 << 30);
-    assert!(grown < 32 << 10, "the host grew by {grown} KiB");
+    // Other tests run in this process meanwhile; a host that kept the file would grow by two gibibytes.
+    assert!(grown < 128 << 10, "the host grew by {grown} KiB");
 }
 
 struct Broken;
