@@ -16,7 +16,8 @@ fn a_garbled_or_unknown_refresh_token_logs_nobody_in() {
     let server = Server::start();
     let good = server.token("ada@example.org");
     let profile = server.dir.path().join("p");
-    let garbled = format!("{}A", &good[..good.len() - 1]);
+    let (rest, last) = good.split_at(good.len() - 1);
+    let garbled = format!("{rest}{}", if last == "A" { "B" } else { "A" });
     for token in [&garbled, "", "\u{0}\u{1}\u{ff}", "sealroom_refresh_"] {
         let mut login = Command::new(SEALROOM);
         login.arg("--profile").arg(&profile).args(["login", "--server", &server.url]);
