@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
     let hospitals = find_hospitals(args.hospitals.as_deref())?;
     fs::create_dir_all(&args.out).map_err(|error| CliError::io(&args.out, &error))?;
     let cast = Cast::gather(term)?;
-    hello_world(&cast, term, &args.out)?;
+    hello_world(&cast, &args.out)?;
     two_hospitals(&cast, term, &args.out, &hospitals)?;
     term.say(term.bold(&format!(
         "\nDone in {:.0} s. Results are in `{}`.",
@@ -79,7 +79,7 @@ fn find_hospitals(named: Option<&Path>) -> Result<[PathBuf; 2], CliError> {
 }
 
 /// The reference example: one provider of code, one of data, one consumer, one owner.
-fn hello_world(cast: &Cast<'_>, term: &Term, out: &Path) -> Result<(), CliError> {
+fn hello_world(cast: &Cast<'_>, out: &Path) -> Result<(), CliError> {
     cast.title("Scene 1: the reference example, three parties who do not trust each other");
     let owner = cast.person("owner", "owner@example.org")?;
     let coder = cast.person("coder", "coder@example.org")?;
@@ -126,7 +126,6 @@ fn hello_world(cast: &Cast<'_>, term: &Term, out: &Path) -> Result<(), CliError>
     cast.show_text(&results.join("result.bin"))?;
     cast.note("Anybody who took part can check the whole story.");
     hospital.play(&["audit", &id])?;
-    let _ = term;
     Ok(())
 }
 
