@@ -3,6 +3,7 @@
 //! - [`stream`]: sealed files, Tink's AES256-GCM-HKDF streaming AEAD with 64 KiB segments
 //! - [`release`]: a key for the enclave alone, HPKE (RFC 9180) with X-Wing
 //! - [`sign`][]: Ed25519 (RFC 8032)
+//! - [`sodium`]: the 2022 client's files and key releases, which are libsodium's
 //! - [`words`]: safety words and the pre-shared key derived from them
 //! - [`secret`]: keys that wipe themselves, compare in constant time and never print
 //! - [`digest`]: SHA-256 values
@@ -16,6 +17,7 @@ mod framing;
 pub mod release;
 pub mod secret;
 pub mod sign;
+pub mod sodium;
 pub mod stream;
 pub mod words;
 

@@ -50,6 +50,16 @@ impl SigningKey {
         PublicKey(bytes)
     }
 
+    /// The seed that the key was made of.
+    pub(crate) fn seed(&self) -> Zeroizing<[u8; 32]> {
+        use aws_lc_rs::encoding::AsBigEndian as _;
+        let seed = self.0.seed().and_then(|seed| seed.as_be_bytes());
+        let seed = seed.expect("the key was made of its seed");
+        let mut bytes = Zeroizing::new([0; 32]);
+        bytes.copy_from_slice(seed.as_ref());
+        bytes
+    }
+
     /// Signs `message`. Who calls puts a purpose in front of it (see [`crate::framed`]).
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Signature {
