@@ -43,6 +43,7 @@ def run():
 
     channel = Channel.from_stdin()
     take_away_stdin()
+    seem_ordinary()
     session = _session.start(channel)
     lay_out(session)
     sys.path.insert(0, session.root)
@@ -55,6 +56,15 @@ def take_away_stdin():
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0, inheritable=True)
     os.close(null)
+
+
+def seem_ordinary():
+    """Give what `python run.py` has and `-S` takes away, and what the 2022 library looked at."""
+    import site
+
+    site.setquit()
+    # 1 was a run, 0 asked for the enclave's identity instead.
+    os.environ["RUN"] = "1"
 
 
 def lay_out(session):

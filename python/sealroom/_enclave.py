@@ -1,5 +1,6 @@
 """`Enclave`: what goes in and what comes out of a run."""
 
+import contextlib
 import operator
 
 from sealroom import _session
@@ -20,7 +21,7 @@ class InputData:
         """
         session = _session.current()
         if n is not None:
-            n = _index(n, session.providers, "data provider")
+            n = _index(n, len(session.participants.data_providers), "data provider")
         for entry in session.inputs:
             if n is None or entry["provider"] == n:
                 yield session.open_input(entry)
@@ -37,7 +38,7 @@ class OutputData:
         """
         session = _session.current()
         if n is not None:
-            n = _index(n, session.consumers, "result consumer")
+            n = _index(n, len(session.participants.result_consumers), "result consumer")
         _check_name(name)
         pieces = _pieces(data)
         channel = session.channel
@@ -52,8 +53,8 @@ class OutputData:
             channel.commit()
 
 
-class Enclave:
-    """The enclave that this code runs in, as a context manager."""
+class Enclave(contextlib.ContextDecorator):
+    """The enclave that this code runs in, as a context manager, or around a function."""
 
     def __init__(self):
         """Nothing is opened before it is asked for."""

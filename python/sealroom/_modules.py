@@ -1,8 +1,9 @@
 """Imports the sealed modules of the code folder from memory: their text is never a file.
 
-A module of the code folder is found before all others, as with `python run.py`. Clear modules are
-ordinary files in the same folder and left to Python's own finder. In one folder, a package beats a
-module and a module beats a folder without `__init__.py`. `__file__` is where the file would be.
+A sealed module is found where its file would be: entries of `sys.path` or of a package's `__path__`
+count in their order, and within one entry a package beats a module and a module beats a folder
+without `__init__.py`, as always in Python. Clear modules are ordinary files in the same folders and
+left to Python's own finder; beside one of the same name, the sealed one counts.
 """
 
 import importlib.machinery
@@ -11,6 +12,8 @@ import os
 import sys
 
 _INIT = "__init__.py"
+# Code may carry a stand-in for it, to be run at home: in the room, the real one counts.
+_REAL = "cosmian_lib_sgx"
 
 
 class SealedFinder:
@@ -22,20 +25,30 @@ class SealedFinder:
 
     def find_spec(self, fullname, path=None, target=None):
         """Return the spec of a sealed module, None for all others."""
-        session = self._session
+        if fullname == _REAL:
+            return None
         tail = fullname.rpartition(".")[2]
+        earlier = []
         for entry in sys.path if path is None else path:
-            if not isinstance(entry, str):
-                continue
-            folder = session.relative(entry)
-            if folder is None:
-                continue
-            stem = folder + "/" + tail if folder else tail
-            for name in (stem + "/" + _INIT, stem + ".py"):
-                file = session.code.get(name)
-                if file is not None:
-                    return self._spec(fullname, file) if file.sealed else None
+            file = self._file(entry, tail)
+            if file is not None:
+                if not file.sealed or _on_disk(fullname, earlier):
+                    return None
+                return self._spec(fullname, file)
+            earlier.append(entry)
         return None
+
+    def _file(self, entry, tail):
+        """Return the file of the code folder that is module `tail` in `entry`, sealed or clear."""
+        # Python passes over `Path` objects, but the 2022 library did not.
+        if not isinstance(entry, (str, os.PathLike)):
+            return None
+        folder = self._session.relative(_absolute(entry))
+        if folder is None:
+            return None
+        stem = folder + "/" + tail if folder else tail
+        package = self._session.code.get(stem + "/" + _INIT)
+        return package or self._session.code.get(stem + ".py")
 
     def _spec(self, fullname, file):
         location = os.path.join(self._session.root, *file.path.split("/"))
@@ -50,6 +63,20 @@ class SealedFinder:
 
     def invalidate_caches(self):
         """Nothing is cached."""
+
+
+def _absolute(entry):
+    """Return `entry` seen from the current directory, as it is if there is none."""
+    try:
+        return os.path.abspath(entry)
+    except FileNotFoundError:
+        return entry
+
+
+def _on_disk(fullname, entries):
+    """Whether Python finds a module, more than a mere folder, in one of `entries`."""
+    spec = importlib.machinery.PathFinder.find_spec(fullname, entries)
+    return spec is not None and spec.loader is not None
 
 
 class SealedLoader(importlib.machinery.SourceFileLoader):

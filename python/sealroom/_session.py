@@ -22,6 +22,17 @@ class CodeFile:
         self.sealed = entry["sealed"]
 
 
+class Participants:
+    """The computation's identifier and the signature keys of those who take part, as bytes."""
+
+    def __init__(self, entry):
+        """Take the entry of the manifest."""
+        self.computation = bytes.fromhex(entry["computation"])
+        self.code_provider = bytes.fromhex(entry["code_provider"])
+        self.data_providers = [bytes.fromhex(key) for key in entry["data_providers"]]
+        self.result_consumers = [bytes.fromhex(key) for key in entry["result_consumers"]]
+
+
 class Session:
     """The channel, the inputs and the code folder of a run."""
 
@@ -30,9 +41,8 @@ class Session:
         manifest = json.loads(channel.manifest())
         self.channel = channel
         self.inputs = manifest["inputs"]
-        self.providers = manifest["providers"]
-        self.consumers = manifest["consumers"]
-        self.code = {entry["path"]: CodeFile(entry) for entry in manifest["code"]}
+        self.participants = Participants(manifest["participants"])
+        self.code = _by_path(manifest["code"])
         self.root = os.getcwd()
         # A result is a row of frames: two threads must not mix theirs.
         self.writing = threading.RLock()
@@ -52,6 +62,15 @@ class Session:
             return ""
         prefix = self.root.rstrip(os.sep) + os.sep
         return path[len(prefix) :].replace(os.sep, "/") if path.startswith(prefix) else None
+
+
+def _by_path(entries):
+    """Return the code files by path: of a sealed and a clear one of the same path, the sealed."""
+    files = {}
+    for file in map(CodeFile, entries):
+        if file.sealed or file.path not in files:
+            files[file.path] = file
+    return files
 
 
 _session = None

@@ -141,16 +141,27 @@ impl Default for Limits {
     }
 }
 
+/// Who takes part, as far as the code may know it: what is public.
+#[derive(Clone, Debug, Default)]
+pub struct Participants {
+    /// The computation's identifier.
+    pub computation: [u8; 16],
+    /// The code provider's signature key.
+    pub code_provider: [u8; 32],
+    /// The data providers' signature keys, in order, those without files included.
+    pub data_providers: Vec<[u8; 32]>,
+    /// The result consumers' signature keys, in order.
+    pub result_consumers: Vec<[u8; 32]>,
+}
+
 /// One run.
 pub struct Job<'a> {
     /// The code folder; `run.py` is at its top.
     pub code: Vec<CodeFile>,
     /// All inputs, in the order of upload.
     pub inputs: Vec<Input>,
-    /// How many data providers there are, those without files included.
-    pub providers: u32,
-    /// How many result consumers there are.
-    pub consumers: u32,
+    /// Who takes part.
+    pub participants: Participants,
     /// What the run may take.
     pub limits: Limits,
     /// Where its results go.

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Deserialize;
 
 use crate::error::SandboxError;
-use crate::job::{Exit, Job, Limits, Outcome, ResultWriter, Results};
+use crate::job::{Exit, Job, Limits, Outcome, Participants, ResultWriter, Results};
 use crate::run;
 use crate::runtime::{Package, Runtime, RuntimeReport};
 use crate::spec::Start;
@@ -68,8 +68,7 @@ impl Launcher {
         let job = Job {
             code: Vec::new(),
             inputs: Vec::new(),
-            providers: 0,
-            consumers: 0,
+            participants: Participants::default(),
             limits,
             results: &mut nowhere,
             cancel: &AtomicBool::new(false),

@@ -22,8 +22,8 @@ mod wire;
 
 pub use error::SandboxError;
 pub use job::{
-    Bound, CodeFile, Excess, Exit, FileSource, Input, Job, Limits, Outcome, ResultWriter, Results,
-    Source,
+    Bound, CodeFile, Excess, Exit, FileSource, Input, Job, Limits, Outcome, Participants,
+    ResultWriter, Results, Source,
 };
 pub use launcher::Launcher;
 pub use runtime::{Package, Runtime, RuntimeReport};

@@ -31,7 +31,8 @@ pub(crate) fn run(launcher: &Launcher, start: Start, job: Job<'_>) -> Result<Ran
     drop((theirs, says));
     launcher.launch(&start, jail)?;
 
-    let Job { consumers, limits, results, cancel, .. } = job;
+    let Job { participants, limits, results, cancel, .. } = job;
+    let consumers = participants.result_consumers.len();
     let verdict = Verdict::default();
     let done = AtomicBool::new(false);
     let hang_up = channel.try_clone().map_err(SandboxError::io("share the channel"))?;

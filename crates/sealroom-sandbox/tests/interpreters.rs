@@ -51,10 +51,12 @@ fn every_interpreter_runs_the_same_programs() {
             launcher().probe(&runtime).unwrap_or_else(|error| panic!("{version}: {error}"));
         assert_eq!(report.python_version, version);
         assert!(report.packages.is_empty());
-        let programs: [(&str, Room); 3] = [
+        let programs = [
             ("files", like_bytes_io()),
             ("modules", common::packages()),
             ("resources", common::resources()),
+            ("old names", common::old_names()),
+            ("import rules", common::import_rules()),
         ];
         for (name, room) in programs {
             let ran = room.run_with(launcher(), &runtime, &AtomicBool::new(false));

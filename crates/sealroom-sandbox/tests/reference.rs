@@ -72,9 +72,8 @@ with Enclave() as enclave:
         else:
             raise AssertionError(bad)
 "#;
-    let mut room = Room::new(code).input(0, "a", "one").input(1, "b", "two").input(0, "a", "three");
-    room.providers = 3;
-    let ran = room.succeed();
+    let room = Room::new(code).input(0, "a", "one").input(1, "b", "two").input(0, "a", "three");
+    let ran = room.providers(3).succeed();
     assert!(ran.log.starts_with("there is no data provider -1: this computation has 3\n"));
     assert!(ran.results.is_empty());
 }

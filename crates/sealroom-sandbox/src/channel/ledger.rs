@@ -25,7 +25,7 @@ pub(crate) enum Over {
 
 impl Ledger {
     /// `bytes` and `count` bind each of the `consumers`.
-    pub(crate) fn new(consumers: u32, bytes: u64, count: u32) -> Self {
+    pub(crate) fn new(consumers: usize, bytes: u64, count: u32) -> Self {
         Self { bytes, count, consumers: (0..consumers).map(|_| BTreeMap::new()).collect() }
     }
 

@@ -1,11 +1,11 @@
-//! What the jailed program is told about its job: names, sizes and numbers, no content.
+//! What the jailed program is told about its job: names, sizes, numbers and public keys, no content.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::error::SandboxError;
-use crate::job::{Job, Source};
+use crate::job::{Job, Participants, Source};
 
 /// Bytes of the JSON: room for a hundred thousand files, little enough to hold.
 const LARGEST: usize = 16 << 20;
@@ -20,8 +20,16 @@ pub(crate) struct Manifest {
 struct Document<'a> {
     inputs: Vec<InputEntry<'a>>,
     code: Vec<CodeEntry<'a>>,
-    providers: u32,
-    consumers: u32,
+    participants: ParticipantsEntry,
+}
+
+/// All in hexadecimal digits.
+#[derive(Serialize)]
+struct ParticipantsEntry {
+    computation: String,
+    code_provider: String,
+    data_providers: Vec<String>,
+    result_consumers: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -59,8 +67,7 @@ impl Manifest {
         let document = Document {
             inputs: inputs.collect(),
             code: code.collect(),
-            providers: job.providers,
-            consumers: job.consumers,
+            participants: ParticipantsEntry::of(&job.participants),
         };
         let json = serde_json::to_vec(&document)
             .map_err(|e| SandboxError::Io { action: "write the manifest", source: e.into() })?;
@@ -71,4 +78,20 @@ impl Manifest {
         let files = inputs.chain(job.code.iter().map(|file| Arc::clone(&file.source))).collect();
         Ok(Self { json, files })
     }
+}
+
+impl ParticipantsEntry {
+    fn of(participants: &Participants) -> Self {
+        let keys = |keys: &[[u8; 32]]| keys.iter().map(|key| hex(key)).collect();
+        Self {
+            computation: hex(&participants.computation),
+            code_provider: hex(&participants.code_provider),
+            data_providers: keys(&participants.data_providers),
+            result_consumers: keys(&participants.result_consumers),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -43,7 +43,7 @@ struct Server<'a, S> {
 pub(crate) fn serve<S: Read + Write>(
     stream: S,
     manifest: &Manifest,
-    consumers: u32,
+    consumers: usize,
     limits: &Limits,
     results: &mut dyn Results,
 ) -> Result<(), Breach> {

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use sealroom_sandbox::{
-    CodeFile, Exit, Input, Job, Launcher, Limits, Outcome, ResultWriter, Results, Runtime, Source,
+    CodeFile, Exit, Input, Job, Launcher, Limits, Outcome, Participants, ResultWriter, Results,
+    Runtime, Source,
 };
+use serde_json::Value;
 
 /// The launcher of this test program.
 pub fn launcher() -> &'static Launcher {
@@ -66,9 +68,13 @@ impl ResultWriter for Item {
 pub struct Room {
     pub code: Vec<(String, bool, Vec<u8>)>,
     pub inputs: Vec<(u32, String, Arc<dyn Source>)>,
-    pub providers: u32,
-    pub consumers: u32,
+    pub participants: Participants,
     pub limits: Limits,
+}
+
+/// As many different keys of nobody.
+fn keys(first: u8, count: u32) -> Vec<[u8; 32]> {
+    (0..count).map(|at| [first + at as u8; 32]).collect()
 }
 
 /// What came of a job.
@@ -90,7 +96,13 @@ impl Room {
             log_bytes: 64 << 10,
         };
         let code = vec![("run.py".to_owned(), false, run_py.as_bytes().to_vec())];
-        Self { code, inputs: Vec::new(), providers: 1, consumers: 1, limits }
+        let participants = Participants {
+            computation: std::array::from_fn(|at| 15 - at as u8),
+            code_provider: [0xc0; 32],
+            ..Participants::default()
+        };
+        let room = Self { code, inputs: Vec::new(), participants, limits };
+        room.providers(1).consumers(1)
     }
 
     pub fn sealed(mut self, path: &str, text: impl AsRef<[u8]>) -> Self {
@@ -109,12 +121,17 @@ impl Room {
 
     pub fn source(mut self, provider: u32, name: &str, source: Arc<dyn Source>) -> Self {
         self.inputs.push((provider, name.to_owned(), source));
-        self.providers = self.providers.max(provider + 1);
+        let there_are = self.participants.data_providers.len() as u32;
+        self.providers(there_are.max(provider + 1))
+    }
+
+    pub fn providers(mut self, count: u32) -> Self {
+        self.participants.data_providers = keys(0xd0, count);
         self
     }
 
-    pub fn consumers(mut self, consumers: u32) -> Self {
-        self.consumers = consumers;
+    pub fn consumers(mut self, count: u32) -> Self {
+        self.participants.result_consumers = keys(0xe0, count);
         self
     }
 
@@ -139,8 +156,7 @@ impl Room {
             inputs: inputs
                 .map(|(provider, name, source)| Input { provider, name, source })
                 .collect(),
-            providers: self.providers,
-            consumers: self.consumers,
+            participants: self.participants,
             limits: self.limits,
             results: &mut shelf,
             cancel,
@@ -198,4 +214,46 @@ pub fn resources() -> Room {
         .sealed("pkg/words.txt", "wörds\n")
         .sealed("pkg/data/deep.txt", "deep\n")
         .sealed("weights.bin", "w")
+}
+
+/// Asks for every name of the 2022 library.
+pub fn old_names() -> Room {
+    let code = include_str!("../programs/old_names.py");
+    let room = Room::new(code).input(0, "a", "one").input(1, "b", "two").input(0, "c", "three");
+    let mut room = room.providers(3).consumers(2);
+    // The fixed vector of `sodium`: its fingerprint is known.
+    room.participants.data_providers[1] = [
+        0x29, 0xac, 0xba, 0xe1, 0x41, 0xbc, 0xca, 0xf0, 0xb2, 0x2e, 0x1a, 0x94, 0xd3, 0x4d, 0x0b,
+        0xc7, 0x36, 0x1e, 0x52, 0x6d, 0x0b, 0xfe, 0x12, 0xc8, 0x97, 0x94, 0xbc, 0x93, 0x22, 0x96,
+        0x6d, 0xd7,
+    ];
+    room
+}
+
+const IMPORT_RULES: &str = include_str!("../programs/import_rules.json");
+
+/// What can be imported from where, a case each.
+pub fn import_cases() -> Vec<Value> {
+    serde_json::from_str(IMPORT_RULES).unwrap()
+}
+
+/// Goes through all of them, each in its own folder.
+pub fn import_rules() -> Room {
+    let room = Room::new(include_str!("../programs/import_rules.py"));
+    let room = room.clear("import_rules.json", IMPORT_RULES);
+    import_cases().iter().enumerate().fold(room, |room, (number, case)| {
+        let files = |kind: &str| case[kind].as_object().cloned().unwrap_or_default().into_iter();
+        let at = |path: String| format!("case{number}/{path}");
+        let room =
+            files("sealed").fold(room, |room, (path, text)| room.sealed(&at(path), bytes(text)));
+        files("clear").fold(room, |room, (path, text)| room.clear(&at(path), bytes(text)))
+    })
+}
+
+/// Text as text; what is none, as numbers.
+fn bytes(value: Value) -> Vec<u8> {
+    match value {
+        Value::String(text) => text.into_bytes(),
+        numbers => serde_json::from_value(numbers).unwrap(),
+    }
 }

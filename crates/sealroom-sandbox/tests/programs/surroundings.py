@@ -2,7 +2,7 @@
 
 import os
 
-allowed = {"HOME", "LANG", "MPLCONFIGDIR", "PATH", "TMPDIR", "XDG_CACHE_HOME"}
+allowed = {"HOME", "LANG", "MPLCONFIGDIR", "PATH", "RUN", "TMPDIR", "XDG_CACHE_HOME"}
 assert set(os.environ) <= allowed | {"LC_CTYPE"}, os.environ
 
 if os.getpid() == 2:
