@@ -2,8 +2,8 @@
 
 use crate::event::DataFile;
 use sealroom_protocol::{
-    CodeFile, Digest, Email, Evidence, IdentityKeys, KeyRelease, Policy, PublicKey, Role, Suite,
-    receipt::Envelope,
+    CodeFile, Digest, Email, Evidence, IdentityKeys, ParticipantId, Policy, PublicKey, Release,
+    Role, Suite, receipt::Envelope,
 };
 
 /// What the owner wants to create.
@@ -56,12 +56,27 @@ pub enum Command {
     /// A participant releases its key. Harmless when repeated.
     Provision {
         /// The release.
-        release: KeyRelease,
+        release: Release,
+    },
+    /// The enclave says whether a release opens. Harmless when repeated, and when the release is no
+    /// longer the one that stands.
+    JudgeKey {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which release: its digest.
+        release: Digest,
+        /// Whether it opens.
+        opens: bool,
     },
     /// A participant takes its key back.
     Revoke {
         /// As what.
         role: Role,
+    },
+    /// A result consumer fetches a result. Harmless when repeated.
+    FetchResult {
+        /// Of which run.
+        run: u32,
     },
     /// The owner wants another run.
     RequestRun,

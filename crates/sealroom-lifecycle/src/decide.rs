@@ -9,9 +9,9 @@ use crate::{
     state::{Closed, Participant, State},
 };
 use sealroom_protocol::{
-    ComputationId, Email, KeyRelease, Role, Timestamp,
+    ComputationId, Digest, Email, ParticipantId, Release, Role, Suite, Timestamp,
     manifest::CanonicalManifest,
-    receipt::Envelope,
+    receipt::{Envelope, RunStatus},
     release::{Expected, MAX_INVENTORY},
 };
 
@@ -107,7 +107,8 @@ pub fn create(computation: ComputationId, owner: &Email, wanted: Create) -> Deci
 /// A [`Rejection`]; who may call is looked at before anything else.
 pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) -> Decision {
     let caller = Caller::admit(state, actor, &command)?;
-    if state.closed != Closed::Open && !matches!(command, Command::Remove) {
+    let even_closed = matches!(command, Command::Remove | Command::FetchResult { .. });
+    if state.closed != Closed::Open && !even_closed {
         let message = "the computation is archived";
         return Err(wrong_state(message, "its owner can create a new one with `sealroom new`"));
     }
@@ -122,6 +123,16 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
                         "use the profile that you joined with, or ask for a new computation",
                     ))
                 };
+            }
+            if !state.policy.suites.contains(&suite) {
+                let message = format!("the suite `{suite}` is not allowed in this computation");
+                let hint = match suite {
+                    Suite::Sodium => {
+                        "join with `sealroom join`, or ask its owner for one that allows it"
+                    }
+                    Suite::Hybrid => "ask its owner for a computation that allows it",
+                };
+                return Err(invalid(message, hint));
             }
             let taken = |p: &Participant| p.registered.is_some_and(|(key, ..)| key == public_key);
             if state.participants.iter().any(taken) {
@@ -170,6 +181,23 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
             None => Ok(vec![]),
             Some(_) => Ok(vec![Event::KeyRevoked { participant: me.id }]),
         },
+        (Command::JudgeKey { participant, release, opens }, Caller::Enclave(enclave)) => {
+            must_hold_identity(state, enclave)?;
+            Ok(judge_key(state, participant, &release, opens))
+        }
+        (Command::FetchResult { run }, Caller::Participant(me)) => {
+            let known = state.runs.iter().find(|known| known.number == run);
+            match known.filter(|known| {
+                known.end.as_ref().is_some_and(|end| end.status == RunStatus::Succeeded)
+            }) {
+                None => Err(wrong_state(
+                    format!("run {run} has no results"),
+                    "see why with `sealroom status`",
+                )),
+                Some(known) if known.fetched.contains_key(&me.id) => Ok(vec![]),
+                Some(_) => Ok(vec![Event::ResultFetched { run, participant: me.id }]),
+            }
+        }
         (Command::RequestRun, _) => request_run(state),
         (Command::Archive, _) => {
             must_not_run(state)?;
@@ -243,15 +271,17 @@ impl Needed {
     fn by(command: &Command) -> Self {
         match command {
             Command::Register { role, .. } | Command::Revoke { role } => Self::Role(*role),
-            Command::Provision { release } => Self::Role(release.role),
+            Command::Provision { release } => Self::Role(release.role()),
+            Command::FetchResult { .. } => Self::Role(Role::ResultConsumer),
             Command::UploadCode { .. } | Command::ResetCode => Self::Role(Role::CodeProvider),
             Command::UploadData { .. } | Command::ResetData | Command::DataDone => {
                 Self::Role(Role::DataProvider)
             }
             Command::RequestRun | Command::Archive | Command::Remove => Self::Owner,
-            Command::PublishIdentity { .. } | Command::StartRun | Command::FinishRun { .. } => {
-                Self::Enclave
-            }
+            Command::PublishIdentity { .. }
+            | Command::JudgeKey { .. }
+            | Command::StartRun
+            | Command::FinishRun { .. } => Self::Enclave,
             Command::LoseEnclave { .. } => Self::Server,
         }
     }
@@ -306,14 +336,14 @@ fn upload_data(me: &Participant, file: DataFile) -> Decision {
     Ok(vec![Event::DataUploaded { participant: me.id, file }])
 }
 
-fn provision(state: &State, me: &Participant, release: KeyRelease) -> Decision {
-    let (Some(identity), Some((public_key, ..))) = (&state.identity, &me.registered) else {
+fn provision(state: &State, me: &Participant, release: Release) -> Decision {
+    let (Some(identity), Some((public_key, suite, _))) = (&state.identity, &me.registered) else {
         return Err(wrong_state(
             "there is no enclave identity to release a key to",
             "see what is missing with `sealroom status`",
         ));
     };
-    if me.release.as_ref().is_some_and(|(known, _)| *known == release) {
+    if me.release.as_ref().is_some_and(|known| known.release == release) {
         return Ok(vec![]);
     }
     must_not_run(state)?;
@@ -323,7 +353,9 @@ fn provision(state: &State, me: &Participant, release: KeyRelease) -> Decision {
             "the owner asks for a new round of approvals with `sealroom run`",
         ));
     }
-    if me.id.role == Role::DataProvider && me.done_at.is_none() {
+    // The 2022 client releases its key when it likes: its list of files is not part of what it signs.
+    let lists_files = me.id.role == Role::DataProvider && suite.binds_places();
+    if lists_files && me.done_at.is_none() {
         return Err(wrong_state(
             format!("{} has not said that its data is complete", me.id),
             "say so first with `sealroom data done`",
@@ -337,7 +369,10 @@ fn provision(state: &State, me: &Participant, release: KeyRelease) -> Decision {
         identity: &identity.keys.signing,
     };
     let hint = "look at the identity that stands now with `sealroom verify`, then approve again";
-    release.clone().check(&expected).map_err(|refusal| invalid(refusal.to_string(), hint))?;
+    release
+        .clone()
+        .check(*suite, &expected)
+        .map_err(|refusal| invalid(refusal.to_string(), hint))?;
     if let Some(problem) = inventory_differs(me, &release) {
         let hint = "push what is missing again with `sealroom data push`";
         return Err(invalid(problem, hint));
@@ -347,7 +382,8 @@ fn provision(state: &State, me: &Participant, release: KeyRelease) -> Decision {
 
 /// How a data provider's signed inventory differs from what is stored. The enclave checks for itself;
 /// this tells the provider early.
-fn inventory_differs(me: &Participant, release: &KeyRelease) -> Option<String> {
+fn inventory_differs(me: &Participant, release: &Release) -> Option<String> {
+    let Release::Hybrid(release) = release else { return None };
     if me.id.role != Role::DataProvider {
         return None;
     }
@@ -363,6 +399,21 @@ fn inventory_differs(me: &Participant, release: &KeyRelease) -> Option<String> {
         }
         Some(_) => None,
     })
+}
+
+fn judge_key(
+    state: &State,
+    participant: ParticipantId,
+    release: &Digest,
+    opens: bool,
+) -> Vec<Event> {
+    let known = state.participant(participant).and_then(|p| p.release.as_ref());
+    match known.filter(|known| known.release.digest() == *release) {
+        Some(known) if opens && known.accepted => vec![],
+        Some(_) if opens => vec![Event::KeyAccepted { participant }],
+        Some(_) => vec![Event::KeyRefused { participant }],
+        None => vec![],
+    }
 }
 
 fn request_run(state: &State) -> Decision {

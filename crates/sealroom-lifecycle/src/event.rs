@@ -1,8 +1,8 @@
 //! Events: what happened to a computation, and the chain that holds them together.
 
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, Evidence, FileName, IdentityKeys, KeyRelease,
-    ParticipantId, Policy, PublicKey, Suite, Timestamp, receipt::Envelope,
+    CodeFile, ComputationId, Digest, Email, Evidence, FileName, IdentityKeys, ParticipantId,
+    Policy, PublicKey, Release, Suite, Timestamp, receipt::Envelope,
 };
 use sealroom_seal::framed;
 use serde::{Deserialize, Serialize};
@@ -167,7 +167,17 @@ pub enum Event {
         /// Who.
         participant: ParticipantId,
         /// The release.
-        release: KeyRelease,
+        release: Release,
+    },
+    /// The enclave has opened a released key.
+    KeyAccepted {
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// A released key does not open with the identity that stands; it counts as not released.
+    KeyRefused {
+        /// Whose.
+        participant: ParticipantId,
     },
     /// A participant took its key back.
     KeyRevoked {
@@ -190,6 +200,13 @@ pub enum Event {
         /// The sealed log, if one was kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<DataFile>,
+    },
+    /// A result consumer fetched a result of the run for the first time.
+    ResultFetched {
+        /// Its number.
+        run: u32,
+        /// Who.
+        participant: ParticipantId,
     },
     /// The run was cut off: nothing is known of it but that it has no results.
     RunLost {

@@ -2,11 +2,12 @@
 
 use crate::event::{Actor, DataFile, EnclaveId, Event, GENESIS, Record, Withdrawal};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, Evidence, IdentityKeys, KeyRelease, ParticipantId,
-    Policy, PublicKey, Role, Suite, Timestamp,
+    CodeFile, ComputationId, Digest, Email, Evidence, IdentityKeys, ParticipantId, Policy,
+    PublicKey, Release, Role, Suite, Timestamp,
     api::Phase,
     receipt::{Envelope, Receipt, RunStatus, SealedResult},
 };
+use std::collections::BTreeMap;
 
 /// A computation as its events have made it.
 #[derive(Clone, Debug)]
@@ -55,7 +56,18 @@ pub struct Participant {
     /// When it said done (data provider).
     pub done_at: Option<Timestamp>,
     /// What it released to the identity that stands.
-    pub release: Option<(KeyRelease, Timestamp)>,
+    pub release: Option<Released>,
+}
+
+/// A key that was released to the identity that stands.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// The release.
+    pub release: Release,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the enclave has said that it opens.
+    pub accepted: bool,
 }
 
 /// The code.
@@ -95,6 +107,8 @@ pub struct Run {
     pub identity: Identity,
     /// How it ended.
     pub end: Option<RunEnd>,
+    /// When each result consumer first fetched a result.
+    pub fetched: BTreeMap<ParticipantId, Timestamp>,
 }
 
 /// The end of a run.
@@ -290,16 +304,24 @@ impl State {
                 self.participant_mut(*participant)?.done_at = Some(at);
             }
             Event::KeyProvisioned { participant, release } => {
-                self.participant_mut(*participant)?.release = Some((release.clone(), at));
+                let released = Released { release: release.clone(), at, accepted: false };
+                self.participant_mut(*participant)?.release = Some(released);
             }
-            Event::KeyRevoked { participant } => self.participant_mut(*participant)?.release = None,
+            Event::KeyAccepted { participant } => {
+                let released = self.participant_mut(*participant)?.release.as_mut();
+                released.ok_or("no key is released")?.accepted = true;
+            }
+            Event::KeyRevoked { participant } | Event::KeyRefused { participant } => {
+                self.participant_mut(*participant)?.release = None;
+            }
             Event::RunRequested => {
                 self.run_wanted = true;
                 self.halted = false;
             }
             Event::RunStarted { run } => {
                 let identity = self.identity.clone().ok_or("no identity stands")?;
-                self.runs.push(Run { number: *run, started_at: at, identity, end: None });
+                let (number, fetched) = (*run, BTreeMap::new());
+                self.runs.push(Run { number, started_at: at, identity, end: None, fetched });
                 self.run_wanted = false;
             }
             Event::RunFinished { run, receipt, log } => {
@@ -308,6 +330,10 @@ impl State {
                 let (status, results) = (said.status, said.results);
                 let (receipt, log) = (Some(receipt.clone()), log.clone());
                 open.end = Some(RunEnd { at, status, results, receipt, log });
+            }
+            Event::ResultFetched { run, participant } => {
+                let known = self.runs.iter_mut().find(|known| known.number == *run);
+                known.ok_or("there is no such run")?.fetched.entry(*participant).or_insert(at);
             }
             Event::RunLost { run } => {
                 let reason = "the enclave was lost during the run".to_owned();

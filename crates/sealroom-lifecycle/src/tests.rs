@@ -12,18 +12,20 @@ use crate::{
 use proptest::prelude::*;
 use sealroom_protocol::{
     Base64, CodeFile, ComputationId, Digest, Email, Evidence, EvidenceKind, IdentityKeys,
-    InventoryEntry, KeyRelease, Manifest, ParticipantId, Policy, PublicKey, Role, Suite, Timestamp,
+    InventoryEntry, KeyRelease, Manifest, ParticipantId, Policy, PublicKey, Release, Role, Suite,
+    Timestamp,
     api::Phase,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
     receipt::{Envelope, Receipt, RunStatus},
-    release::Recipient,
+    release::{Recipient, SodiumRelease},
 };
 use sealroom_seal::{
     FileKey, PreSharedKey,
     release::{OpeningKey, ReleasedKeys, SealingKey},
     sign::SigningKey,
+    sodium::SealedKey,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -39,6 +41,11 @@ fn key_of(account: usize, role: Role) -> SigningKey {
     let mut seed = [7; 32];
     (seed[0], seed[1]) = ((account % ACCOUNTS.len()) as u8, role as u8);
     SigningKey::from_seed(&seed)
+}
+
+/// One of the data providers still has the 2022 client.
+fn suite_of(account: usize) -> Suite {
+    if account % ACCOUNTS.len() == 2 { Suite::Sodium } else { Suite::Hybrid }
 }
 
 fn enclave(n: usize) -> EnclaveId {
@@ -120,7 +127,16 @@ impl World {
     }
 
     /// A release by `account` for the identity that stands, or for the one before (`stale`).
-    fn release(&self, account: usize, role: Role, stale: bool) -> KeyRelease {
+    fn release(&self, account: usize, role: Role, stale: bool) -> Release {
+        let signer = key_of(account, role);
+        if suite_of(account) == Suite::Sodium {
+            // Whom the box is for, nobody but an identity can tell.
+            let boxed = [u8::from(stale); 112];
+            let signed = [self.state.computation.as_bytes().as_slice(), &boxed].concat();
+            let sealed = [signer.sign(&signed).as_bytes().as_slice(), &boxed].concat();
+            let sealed_key = SealedKey::try_from(sealed.as_slice()).unwrap();
+            return Release::Sodium(SodiumRelease { role, sealed_key });
+        }
         let published: Vec<_> = self
             .log
             .iter()
@@ -156,7 +172,7 @@ impl World {
             Role::DataProvider => files.unwrap_or_default().into_iter().map(entry).collect(),
             _ => vec![],
         };
-        KeyRelease::seal(&to, role, &key_of(account, role), &keys, inventory).unwrap()
+        Release::Hybrid(KeyRelease::seal(&to, role, &signer, &keys, inventory).unwrap())
     }
 
     fn receipt(&self, run: u32, success: bool) -> Envelope {
@@ -187,7 +203,7 @@ impl World {
         let mut identity = None;
         let (account, machine) = (Actor::Account(email(who)), Actor::Enclave(enclave(who)));
         let (actor, command) = match what {
-            0..=3 => (account, Command::Register { role, public_key, suite: Suite::Hybrid }),
+            0..=3 => (account, Command::Register { role, public_key, suite: suite_of(who) }),
             4 | 5 => (account, upload_code(n)),
             6 => (account, Command::ResetCode),
             7..=9 => (account, Command::UploadData { file: file(n) }),
@@ -222,6 +238,15 @@ impl World {
             33 if n % 8 == 0 => (account, Command::Remove),
             // Callers of the wrong sort.
             34 => (account, Command::StartRun),
+            37 | 38 => {
+                let participant = ParticipantId { role, index: (n % 2) as u16 };
+                let known = self.state.participant(participant).and_then(|p| p.release.as_ref());
+                let stale = Digest::of(b"another release");
+                let known = known.map_or(stale, |known| known.release.digest());
+                let release = if n % 5 == 0 { stale } else { known };
+                (machine, Command::JudgeKey { participant, release, opens: n % 3 != 0 })
+            }
+            39 => (account, Command::FetchResult { run }),
             35 => (machine, Command::DataDone),
             _ => (Actor::Server, Command::RequestRun),
         };
@@ -231,7 +256,11 @@ impl World {
         }
         let harmless = matches!(
             command,
-            Command::Register { .. } | Command::DataDone | Command::Provision { .. }
+            Command::Register { .. }
+                | Command::DataDone
+                | Command::Provision { .. }
+                | Command::JudgeKey { .. }
+                | Command::FetchResult { .. }
         );
         if harmless && once.is_ok() {
             assert_eq!(self.send(&actor, command), Ok(0), "a repeated step changes nothing");
@@ -253,7 +282,7 @@ struct Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..5usize, 0..37u8, 0..64usize).prop_map(|(who, what, n)| Step { who, what, n });
+    let step = (0..5usize, 0..40u8, 0..64usize).prop_map(|(who, what, n)| Step { who, what, n });
     prop::collection::vec(step, 0..160)
 }
 
@@ -289,6 +318,7 @@ fn check_log(log: &[Record]) {
     let mut done: BTreeMap<ParticipantId, ()> = BTreeMap::new();
     let mut identity: Option<(EnclaveId, PublicKey, Digest)> = None;
     let (mut code, mut running, mut runs) = (false, None, 0);
+    let (mut succeeded, mut fetched) = (BTreeSet::new(), BTreeSet::new());
     for record in log {
         let by = |id: ParticipantId| {
             assert_eq!(record.actor, Actor::Account(email_of(id).clone()), "acts in his own role");
@@ -339,11 +369,37 @@ fn check_log(log: &[Record]) {
             Event::KeyProvisioned { participant, release } => {
                 by(*participant);
                 let (_, standing, manifest) = identity.expect("there is an identity to release to");
-                assert_eq!((release.identity, release.manifest), (standing, manifest));
-                assert_eq!((release.computation, release.role), (*computation, participant.role));
-                assert_eq!(release.participant, keys[participant]);
+                assert_eq!(release.role(), participant.role);
+                match release {
+                    Release::Hybrid(release) => {
+                        assert_eq!((release.identity, release.manifest), (standing, manifest));
+                        assert_eq!(release.computation, *computation);
+                        assert_eq!(release.participant, keys[participant]);
+                        assert!(
+                            participant.role != Role::DataProvider
+                                || done.contains_key(participant)
+                        );
+                    }
+                    Release::Sodium(release) => {
+                        let signer = &keys[participant];
+                        assert!(release.sealed_key.verify(computation.as_bytes(), signer).is_ok());
+                    }
+                }
                 assert_eq!(running, None);
                 released.insert(*participant, standing);
+            }
+            Event::KeyAccepted { participant } | Event::KeyRefused { participant } => {
+                let (enclave, standing, _) = identity.expect("an identity stands");
+                assert_eq!(record.actor, Actor::Enclave(enclave));
+                assert_eq!(released.get(participant), Some(&standing), "a key that was released");
+                if matches!(record.event, Event::KeyRefused { .. }) {
+                    released.remove(participant);
+                }
+            }
+            Event::ResultFetched { run, participant } => {
+                by(*participant);
+                assert!(participant.role == Role::ResultConsumer && succeeded.contains(run));
+                assert!(fetched.insert((*run, *participant)), "the first time alone");
             }
             Event::KeyRevoked { participant } => {
                 by(*participant);
@@ -361,7 +417,11 @@ fn check_log(log: &[Record]) {
                     assert!(id.role != Role::DataProvider || done.contains_key(id), "{id} is done");
                 }
             }
-            Event::RunFinished { run, .. } => {
+            Event::RunFinished { run, receipt, .. } => {
+                let (_, standing, _) = identity.expect("an identity stands");
+                if receipt.verify(&standing).unwrap().status == RunStatus::Succeeded {
+                    succeeded.insert(*run);
+                }
                 let (enclave, ..) = identity.expect("an identity stands");
                 assert_eq!(record.actor, Actor::Enclave(enclave));
                 assert_eq!(running.take(), Some(*run));
@@ -397,7 +457,7 @@ proptest! {
         let stale = world.state.clone();
         let seen = world.log.len();
         for n in 0..200 {
-            world.play(&Step { who: n, what: (first as usize + n) as u8 % 37, n: second as usize + n });
+            world.play(&Step { who: n, what: (first as usize + n) as u8 % 40, n: second as usize + n });
             if world.log.len() > seen {
                 break;
             }
@@ -540,6 +600,7 @@ fn who_may_call_is_decided_before_the_state() {
                 Command::Provision { release: world.release(4, role, false) },
                 Command::Revoke { role },
                 Command::RequestRun,
+                Command::FetchResult { run: 1 },
                 Command::Archive,
                 Command::Remove,
                 Command::StartRun,
@@ -576,4 +637,54 @@ fn an_account_is_named_once_in_a_role() {
     ] {
         assert!(created(bad.clone()).is_err(), "{bad:?}");
     }
+}
+
+#[test]
+fn a_key_that_does_not_open_is_asked_for_again_of_its_owner_alone() {
+    let mut world = World::new(1);
+    prepared(&mut world, 14);
+    let participant = ParticipantId { role: Role::DataProvider, index: 0 };
+    let release = world.state.participant(participant).unwrap().release.clone().unwrap();
+    let judge = |opens| Command::JudgeKey { participant, release: release.release.digest(), opens };
+    let other = Actor::Enclave(enclave(1));
+    assert_eq!(world.send(&other, judge(false)), Err(RejectionKind::WrongState));
+    let machine = Actor::Enclave(enclave(0));
+    assert_eq!(world.send(&machine, judge(false)), Ok(1));
+    assert!(!world.state.ready_to_run());
+    assert_eq!(world.state.waiting_for().len(), 1, "of the others nothing is asked");
+    assert_eq!(world.send(&machine, judge(true)), Ok(0), "it no longer stands");
+    world.play(&Step { who: 2, what: 14, n: 1 });
+    assert!(world.state.ready_to_run());
+    assert_eq!(world.send(&machine, judge(true)), Ok(1));
+    assert!(world.state.participant(participant).unwrap().release.as_ref().unwrap().accepted);
+}
+
+#[test]
+fn a_suite_that_the_owner_has_ruled_out_cannot_register() {
+    let mut world = World::new(1);
+    world.state.policy.suites = [Suite::Hybrid].into();
+    let register = |suite| {
+        let (role, public_key) = (Role::DataProvider, key_of(2, Role::DataProvider).public());
+        Command::Register { role, public_key, suite }
+    };
+    let actor = Actor::Account(email(2));
+    assert_eq!(world.send(&actor, register(Suite::Sodium)), Err(RejectionKind::Invalid));
+    assert_eq!(world.send(&actor, register(Suite::Hybrid)), Ok(1));
+}
+
+#[test]
+fn a_fetch_is_noted_once_and_even_after_the_end() {
+    let mut world = World::new(1);
+    prepared(&mut world, 14);
+    let consumer = Actor::Account(email(3));
+    let fetch = || Command::FetchResult { run: 1 };
+    assert_eq!(world.send(&consumer, fetch()), Err(RejectionKind::WrongState));
+    world.send(&Actor::Enclave(enclave(0)), Command::StartRun).unwrap();
+    assert_eq!(world.send(&consumer, fetch()), Err(RejectionKind::WrongState));
+    let receipt = world.receipt(1, true);
+    let finish = Command::FinishRun { run: 1, receipt, log: None, keys_refused: false };
+    world.send(&Actor::Enclave(enclave(0)), finish).unwrap();
+    world.send(&Actor::Account(email(0)), Command::Archive).unwrap();
+    assert_eq!(world.send(&consumer, fetch()), Ok(1));
+    assert_eq!(world.send(&consumer, fetch()), Ok(0));
 }

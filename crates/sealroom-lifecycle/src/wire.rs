@@ -4,7 +4,9 @@
 //! manifest that participants approve.
 
 use crate::{EnclaveId, Record, event::DataFile};
-use sealroom_protocol::{ComputationId, Evidence, EvidenceKind, IdentityKeys, receipt::Envelope};
+use sealroom_protocol::{
+    ComputationId, Digest, Evidence, EvidenceKind, IdentityKeys, ParticipantId, receipt::Envelope,
+};
 use serde::{Deserialize, Serialize};
 
 macro_rules! bodies {
@@ -54,6 +56,17 @@ bodies! {
         pub keys: IdentityKeys,
         /// What it shows for itself.
         pub evidence: Evidence,
+    }
+
+    /// `POST /enclave/computations/{id}/keys/judge`: whether a released key opens.
+    pub struct JudgeKey {
+        /// Whose.
+        pub participant: ParticipantId,
+        /// Which release: its digest.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
+        pub release: Digest,
+        /// Whether it opens.
+        pub opens: bool,
     }
 
     /// The answer to `POST /enclave/computations/{id}/runs`.

@@ -9,6 +9,7 @@ use crate::{
     receipt::{Envelope, RunStatus, SealedResult},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 macro_rules! bodies {
     ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident: $type:ty,)* })*) => {$(
@@ -82,8 +83,32 @@ bodies! {
         pub public_key: PublicKey,
         /// As what the caller registers.
         pub side: Role,
-        /// The formats that it will use.
+        /// The formats that it will use. The 2022 client does not say: it knows but its own.
+        #[serde(default = "Registration::suite_of_2022")]
         pub suite: Suite,
+    }
+
+    /// `POST /computations/{id}/key/provisioning`, as the 2022 client sends it.
+    pub struct Provisioning {
+        /// As what the caller releases its key.
+        pub role: Role,
+        /// The 176 bytes of a signed sealed box, as integers.
+        pub sealed_symmetric_key: Vec<u8>,
+    }
+
+    /// `POST /computations/{id}/repository`, as the 2022 client sends it.
+    pub struct Repository {
+        /// The repository's place.
+        pub github: GitHub,
+    }
+
+    /// A repository on GitHub.
+    pub struct GitHub {
+        /// `https://github.com/OWNER/NAME`.
+        pub repository_url: String,
+        /// A branch, a tag or a commit; the default branch without it.
+        #[serde(default)]
+        pub ref_name: Option<String>,
     }
 
     /// `POST /computations/{id}/key/revoke`.
@@ -159,6 +184,9 @@ bodies! {
         /// When it said done (data provider).
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
         pub done_uploading_at: Option<Timestamp>,
+        /// When it first fetched a result of the newest run (result consumer).
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+        pub result_downloaded_at: Option<Timestamp>,
         /// When it released its key to the identity that stands now.
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
         pub symmetric_key_uploaded_at: Option<Timestamp>,
@@ -229,6 +257,14 @@ bodies! {
         pub results: Vec<SealedResult>,
         /// Whether a sealed log is there.
         pub has_log: bool,
+        /// 0 for success, the code's exit code, or 1 for another failure; absent while it runs.
+        pub exit_code: Option<i32>,
+        /// Why it failed. The 2022 service gave what the code printed, which nobody agreed to.
+        pub output: String,
+        /// When each result consumer first fetched a result of it, by account.
+        #[serde(default)]
+        #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+        pub results_fetches_datetimes_by_result_consumers_uuid: BTreeMap<String, Timestamp>,
     }
 
     /// `GET /computations/{id}/runs/{number}`: all that is needed to check a run.
@@ -239,6 +275,12 @@ bodies! {
         pub identity: Identity,
         /// The signed receipt; absent while it runs and after a crash.
         pub receipt: Option<Envelope>,
+    }
+}
+
+impl Registration {
+    fn suite_of_2022() -> Suite {
+        Suite::Sodium
     }
 }
 

@@ -4,7 +4,7 @@
 //! that it claims is believed: names have limits, extended headers have limits, and a size is refused
 //! before a byte of it is read.
 
-use crate::{CodeFile, CodePath, name::NameError};
+use crate::{CodeFile, CodePath, Suite, name::NameError};
 use sealroom_seal::Hashed;
 use std::{
     collections::BTreeSet,
@@ -86,6 +86,24 @@ pub struct ArchiveEntry<'a> {
     pub content: &'a mut dyn Read,
 }
 
+/// Which files of an archive may stay in clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clear {
+    /// `run.py` and `requirements.txt` at the top, and these must: the native suite.
+    Entrypoint,
+    /// Any; `run.py` at the top must. The 2022 client lets its user choose.
+    Any,
+}
+
+impl From<Suite> for Clear {
+    fn from(suite: Suite) -> Self {
+        match suite {
+            Suite::Hybrid => Self::Entrypoint,
+            Suite::Sodium => Self::Any,
+        }
+    }
+}
+
 /// Reads an archive, hands each file to `each`, and returns the files sorted by path.
 ///
 /// What `each` leaves unread is hashed all the same. Nothing of the archive counts if this fails.
@@ -94,6 +112,7 @@ pub struct ArchiveEntry<'a> {
 /// Every [`ArchiveError`].
 pub fn read<R: Read>(
     tar: R,
+    clear: Clear,
     mut each: impl FnMut(ArchiveEntry<'_>) -> io::Result<()>,
 ) -> Result<Vec<CodeFile>, ArchiveError> {
     let mut archive = tar::Archive::new(tar);
@@ -117,7 +136,7 @@ pub fn read<R: Read>(
         if kind != EntryType::Regular && kind != EntryType::Continuous {
             return Err(ArchiveError::NotAFile { path: shown(&name), what: what(kind) });
         }
-        let (path, sealed) = files.admit(&name, size)?;
+        let (path, sealed) = files.admit(&name, clear, size)?;
         let mut content = Hashed::new(&mut entry);
         each(ArchiveEntry { path: &path, sealed, size, content: &mut content })
             .map_err(ArchiveError::Io)?;
@@ -139,13 +158,24 @@ struct Listing {
 }
 
 impl Listing {
-    fn admit(&mut self, name: &str, size: u64) -> Result<(CodePath, bool), ArchiveError> {
+    fn admit(
+        &mut self,
+        name: &str,
+        clear: Clear,
+        size: u64,
+    ) -> Result<(CodePath, bool), ArchiveError> {
         let (path, sealed): (CodePath, bool) = match name.strip_suffix(SEALED_SUFFIX) {
             Some(path) => (path.parse()?, true),
             None => (name.parse()?, false),
         };
-        match (path.is_clear(), sealed) {
-            (false, false) => return Err(ArchiveError::NotSealed(path)),
+        let must_be_clear = match clear {
+            Clear::Entrypoint => path.is_clear(),
+            Clear::Any => path.as_str() == crate::code::ENTRYPOINT,
+        };
+        match (must_be_clear, sealed) {
+            (false, false) if clear == Clear::Entrypoint => {
+                return Err(ArchiveError::NotSealed(path));
+            }
             (true, true) => return Err(ArchiveError::NotClear(path)),
             _ => {}
         }
@@ -261,7 +291,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn listing(tar: &[u8]) -> Result<Vec<CodeFile>, ArchiveError> {
-        read(tar, |_| Ok(()))
+        read(tar, Clear::Entrypoint, |_| Ok(()))
     }
 
     fn archive(files: &[(&str, bool, &[u8])]) -> Vec<u8> {
@@ -294,7 +324,7 @@ mod tests {
         let long = format!("{}/m.py", "d".repeat(200));
         let tar = archive(&[("run.py", false, b"pass"), (&long, true, b"s"), ("a.py", true, b"t")]);
         let mut contents = Vec::new();
-        let files = read(tar.as_slice(), |e| {
+        let files = read(tar.as_slice(), Clear::Entrypoint, |e| {
             let mut text = String::new();
             e.content.read_to_string(&mut text)?;
             contents.push(text);
@@ -349,6 +379,22 @@ mod tests {
             let error = listing(&with_entrypoint(&more)).unwrap_err().to_string();
             assert!(error.starts_with(message), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn the_2022_client_may_leave_any_file_in_clear_and_must_leave_the_entrypoint() {
+        let any =
+            |files: &[(&str, bool, &[u8])]| read(archive(files).as_slice(), Clear::Any, |_| Ok(()));
+        let files = any(&[
+            ("run.py", false, b"pass"),
+            ("a/run.py", false, b""),
+            ("a/helper.py", false, b""),
+            ("requirements.txt", true, b"x"),
+            ("b.py", true, b"x"),
+        ]);
+        assert_eq!(files.unwrap().iter().filter(|file| file.sealed).count(), 2);
+        let sealed = any(&[("run.py", true, b"pass")]);
+        assert!(matches!(sealed, Err(ArchiveError::NotClear(_))));
     }
 
     #[test]

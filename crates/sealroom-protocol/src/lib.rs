@@ -5,6 +5,7 @@
 //! - [`policy`]: what the participants agree to
 //! - [`archive`], [`code`]: the code provider's files and the TAR that carries them
 //! - [`manifest`], [`identity`], [`evidence`]: what the enclave says it is
+//! - [`suite`]: the formats that a participant uses
 //! - [`release`]: a participant giving its key to an identity that it has verified
 //! - [`context`]: what ties a sealed file to its place
 //! - [`receipt`]: the enclave's signed statement of a run
@@ -25,6 +26,7 @@ pub mod policy;
 pub mod problem;
 pub mod receipt;
 pub mod release;
+pub mod suite;
 pub mod text;
 
 mod bytes;
@@ -39,32 +41,13 @@ pub use manifest::Manifest;
 pub use name::{CodePath, FileName};
 pub use policy::{LogPolicy, Policy};
 pub use problem::Problem;
-pub use release::{InventoryEntry, KeyRelease};
+pub use release::{InventoryEntry, KeyRelease, Release};
+pub use suite::Suite;
 
 pub use sealroom_seal::{Digest, sign::PublicKey, sign::Signature};
 
 /// The moment an event happened: RFC 3339, UTC, milliseconds.
 pub type Timestamp = jiff::Timestamp;
-
-/// The suite of formats that a participant uses (design, section 7). Chosen when it registers.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Suite {
-    /// HPKE with X-Wing, Ed25519, Tink streaming AEAD: the native suite.
-    Hybrid,
-}
-
-impl std::fmt::Display for Suite {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Hybrid => "hybrid",
-        })
-    }
-}
 
 /// RFC 8785 (JCS) bytes of a value: what is hashed and signed.
 ///

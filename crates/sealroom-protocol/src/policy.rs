@@ -1,7 +1,8 @@
 //! What the participants of a computation agree to. Part of the manifest; the enclave enforces it.
 
-use crate::Timestamp;
+use crate::{Suite, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Who may read what the code printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,8 @@ pub struct Policy {
     pub max_scratch_bytes: u64,
     /// Seconds that one run may take.
     pub max_run_seconds: u64,
+    /// The suites that participants may use; at least one.
+    pub suites: BTreeSet<Suite>,
 }
 
 impl Default for Policy {
@@ -57,18 +60,30 @@ impl Default for Policy {
             max_processes: 256,
             max_scratch_bytes: 1 << 30,
             max_run_seconds: 3600,
+            suites: Suite::ALL.into(),
         }
     }
 }
 
 /// Why a policy can't be agreed to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("policy: {field} must be between {min} and {max}, found {found}")]
-pub struct PolicyError {
-    field: &'static str,
-    min: u64,
-    max: u64,
-    found: u64,
+#[non_exhaustive]
+pub enum PolicyError {
+    /// A number out of its range.
+    #[error("policy: {field} must be between {min} and {max}, found {found}")]
+    Range {
+        /// Which number.
+        field: &'static str,
+        /// The least that it may be.
+        min: u64,
+        /// The most that it may be.
+        max: u64,
+        /// What it is.
+        found: u64,
+    },
+    /// Nobody could take part.
+    #[error("policy: suites must name at least one suite")]
+    NoSuite,
 }
 
 impl Policy {
@@ -95,10 +110,11 @@ impl Policy {
     pub fn check(&self) -> Result<(), PolicyError> {
         for (field, found, range) in self.numbers() {
             if !range.contains(&found) {
-                return Err(PolicyError { field, min: *range.start(), max: *range.end(), found });
+                let (min, max) = (*range.start(), *range.end());
+                return Err(PolicyError::Range { field, min, max, found });
             }
         }
-        Ok(())
+        if self.suites.is_empty() { Err(PolicyError::NoSuite) } else { Ok(()) }
     }
 
     /// What `self` allows beyond `bounds`, a line each; empty if it is no wider.
@@ -115,6 +131,9 @@ impl Policy {
             .collect();
         if self.logs != bounds.logs && self.logs != LogPolicy::None {
             wider.push("logs go to the code provider, you allow nobody".to_owned());
+        }
+        for suite in self.suites.difference(&bounds.suites) {
+            wider.push(format!("participants may use the suite `{suite}`, you do not allow it"));
         }
         match (self.expires_at, bounds.expires_at) {
             (None, Some(bound)) => wider.push(format!("it never expires, you allow until {bound}")),
@@ -155,6 +174,8 @@ mod tests {
             spoil(&mut policy);
             assert!(policy.check().is_err(), "row {row}");
         }
+        let nobody = Policy { suites: BTreeSet::new(), ..Policy::default() };
+        assert_eq!(nobody.check(), Err(PolicyError::NoSuite));
     }
 
     #[test]
@@ -167,6 +188,9 @@ mod tests {
             ..Policy::default()
         };
         assert_eq!(wide.wider_than(&bounds).len(), 4);
+        let strict = Policy { suites: [Suite::Hybrid].into(), ..Policy::default() };
+        assert_eq!(Policy::default().wider_than(&strict).len(), 1, "the 2022 suite");
+        assert!(strict.wider_than(&Policy::default()).is_empty());
         let narrow = Policy { max_run_seconds: 1, ..bounds.clone() };
         assert!(narrow.wider_than(&bounds).is_empty());
     }

@@ -38,7 +38,7 @@ pub enum RunStatus {
 pub struct SealedResult {
     /// Which result consumer can open it, from 0.
     pub consumer: u16,
-    /// Its number, or [`INDEX`]: the names that the code gave are for the consumer alone.
+    /// Its number, [`INDEX`] or [`SINGLE`]: the names that the code gave are for the consumer alone.
     pub name: FileName,
     /// Bytes of the sealed file.
     pub size: u64,
@@ -84,6 +84,9 @@ pub struct SealedLog {
 
 /// The name of each consumer's sealed index: which result has which name.
 pub const INDEX: &str = "index";
+
+/// The name that a consumer of the 2022 suite gets its one result under: its client asks for no other.
+pub const SINGLE: &str = "result.bin";
 
 /// What a consumer's index says, as JSON inside the sealed file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

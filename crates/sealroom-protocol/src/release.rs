@@ -3,11 +3,16 @@
 //! The steps are types. A [`KeyRelease`] is what the host handed over; [`KeyRelease::check`] turns it
 //! into a [`CheckedRelease`] once its signature and binding are those expected; only that opens.
 
-use crate::{Base64, ComputationId, Digest, FileName, PublicKey, Role, Signature};
+mod sodium;
+
+pub use sodium::SodiumRelease;
+
+use crate::{Base64, ComputationId, Digest, FileName, PublicKey, Role, Signature, Suite};
 use sealroom_seal::{
     framed,
     release::{OpeningKey, ReleaseError, ReleasedKeys, SealedKeys, SealingKey},
     sign::SigningKey,
+    sodium::{BoxKey, BoxedKeys},
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +38,18 @@ pub struct InventoryEntry {
     pub uploaded_at: u64,
 }
 
-/// A key release as it travels.
+/// A participant's key on its way to an identity, in the format of its suite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Release {
+    /// Of the native suite.
+    Hybrid(KeyRelease),
+    /// Of the 2022 client's suite.
+    Sodium(SodiumRelease),
+}
+
+/// A key release of the native suite as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -96,13 +112,31 @@ pub struct Recipient<'a> {
 #[derive(Clone, Debug)]
 pub struct CheckedRelease(KeyRelease);
 
+/// A release of either suite whose signature was checked.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// Of the native suite.
+    Hybrid(CheckedRelease),
+    /// Of the 2022 client's suite.
+    Sodium(BoxedKeys),
+}
+
+/// The secret keys of an identity, one for each suite.
+#[derive(Clone, Copy, Debug)]
+pub struct OpeningKeys<'a> {
+    /// For the native suite.
+    pub hybrid: &'a OpeningKey,
+    /// For the 2022 client's suite.
+    pub sodium: &'a BoxKey,
+}
+
 /// What a release held.
 #[derive(Debug)]
 pub struct OpenedRelease {
     /// The keys.
     pub keys: ReleasedKeys,
-    /// The data provider's files.
-    pub inventory: Vec<InventoryEntry>,
+    /// The participant's own list of its files; `None` where the suite has no room for one.
+    pub inventory: Option<Vec<InventoryEntry>>,
 }
 
 /// Why a release is refused.
@@ -127,6 +161,65 @@ pub enum ReleaseRefusal {
     /// Signed well, but sealed to another identity, or altered before it was signed.
     #[error("the released key does not open with this identity")]
     DoesNotOpen,
+}
+
+impl Release {
+    /// As what the participant releases its key.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Hybrid(release) => release.role,
+            Self::Sodium(release) => release.role,
+        }
+    }
+
+    /// In which suite's format it is.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        match self {
+            Self::Hybrid(_) => Suite::Hybrid,
+            Self::Sodium(_) => Suite::Sodium,
+        }
+    }
+
+    /// Names this very release.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Hybrid(release) => release.digest(),
+            Self::Sodium(release) => release.digest(),
+        }
+    }
+
+    /// Checks that this is the release that is expected of a participant with this suite.
+    ///
+    /// # Errors
+    /// Every [`ReleaseRefusal`] but `DoesNotOpen`.
+    pub fn check(self, suite: Suite, expected: &Expected<'_>) -> Result<Checked, ReleaseRefusal> {
+        if self.suite() != suite {
+            return Err(ReleaseRefusal::Elsewhere { what: "suite" });
+        }
+        match self {
+            Self::Hybrid(release) => release.check(expected).map(Checked::Hybrid),
+            Self::Sodium(release) => release.check(expected).map(Checked::Sodium),
+        }
+    }
+}
+
+impl Checked {
+    /// Opens the release.
+    ///
+    /// # Errors
+    /// [`ReleaseRefusal::DoesNotOpen`] if it was sealed to another identity.
+    pub fn open(self, identity: &OpeningKeys<'_>) -> Result<OpenedRelease, ReleaseRefusal> {
+        match self {
+            Self::Hybrid(release) => release.open(identity.hybrid),
+            Self::Sodium(boxed) => {
+                let keys = identity.sodium.open(&boxed).map_err(|_| ReleaseRefusal::DoesNotOpen)?;
+                Ok(OpenedRelease { keys, inventory: None })
+            }
+        }
+    }
 }
 
 fn info(manifest: &Digest, role: Role, participant: &PublicKey) -> Vec<u8> {
@@ -250,14 +343,18 @@ impl CheckedRelease {
         let keys = identity
             .open(&sealed, &info, aad.as_bytes())
             .map_err(|_| ReleaseRefusal::DoesNotOpen)?;
-        Ok(OpenedRelease { keys, inventory: release.inventory })
+        Ok(OpenedRelease { keys, inventory: Some(release.inventory) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealroom_seal::{FileKey, PreSharedKey, release::generate};
+    use sealroom_seal::{
+        FileKey, PreSharedKey,
+        release::generate,
+        sodium::{SEALED_KEY_LEN, SealedKey},
+    };
 
     struct Scene {
         opening: OpeningKey,
@@ -316,7 +413,8 @@ mod tests {
         let opened =
             scene.check(release, Role::DataProvider).unwrap().open(&scene.opening).unwrap();
         assert_eq!(opened.keys, keys());
-        assert_eq!(opened.inventory, [entry("b"), entry("a")], "in the provider's order");
+        let inventory = vec![entry("b"), entry("a")];
+        assert_eq!(opened.inventory, Some(inventory), "in the provider's order");
     }
 
     #[test]
@@ -376,5 +474,24 @@ mod tests {
         let checked =
             scene.check(scene.release(Role::ResultConsumer, vec![]), Role::ResultConsumer).unwrap();
         assert_eq!(checked.open(&generate().0).unwrap_err(), ReleaseRefusal::DoesNotOpen);
+    }
+
+    #[test]
+    fn a_release_of_one_suite_does_not_pass_for_one_of_the_other() {
+        let scene = scene();
+        let role = Role::ResultConsumer;
+        let participant = &scene.signer.public();
+        let (computation, manifest) = (scene.computation, scene.manifest);
+        let identity = &scene.identity;
+        let expected = Expected { computation, role, participant, manifest, identity };
+        let sealed_key = SealedKey::try_from([0; SEALED_KEY_LEN].as_slice()).unwrap();
+        let sodium = Release::Sodium(SodiumRelease { role, sealed_key });
+        let hybrid = Release::Hybrid(scene.release(role, vec![]));
+        for (release, suite) in [(sodium, Suite::Hybrid), (hybrid, Suite::Sodium)] {
+            let json = serde_json::to_string(&release).unwrap();
+            assert_eq!(serde_json::from_str::<Release>(&json).unwrap(), release);
+            let refusal = release.check(suite, &expected).unwrap_err();
+            assert_eq!(refusal, ReleaseRefusal::Elsewhere { what: "suite" });
+        }
     }
 }
