@@ -37,7 +37,7 @@ impl fmt::Display for Group {
 pub enum Outcome {
     /// As it should be.
     Passed,
-    /// Not as it should be, but accepted on request.
+    /// Not as it should be, but accepted: on request, or because everybody agreed to it.
     Warned,
     /// Refused.
     Failed,
@@ -78,7 +78,7 @@ impl Check {
         Self { group, code, outcome, text: text.into(), hint }
     }
 
-    /// The same check, accepted on request.
+    /// The same check, accepted all the same.
     #[must_use]
     pub fn warned(self) -> Self {
         Self { outcome: Outcome::Warned, ..self }

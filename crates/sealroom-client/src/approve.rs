@@ -6,7 +6,7 @@ use crate::{
 };
 use sealroom_http::Body;
 use sealroom_protocol::{
-    ComputationId, Digest, KeyRelease, Role,
+    ComputationId, Digest, KeyRelease, PublicKey, Role,
     api::{Computation, Identity},
     manifest::CanonicalManifest,
     release::Recipient,
@@ -22,6 +22,8 @@ pub struct Acceptance {
     pub allow_dev_mode: bool,
     /// A jail without some of its layers.
     pub allow_weak_jail: bool,
+    /// The key that the caller takes part with elsewhere, with the 2022 client.
+    pub public_key: Option<PublicKey>,
     /// The code that was agreed on.
     pub code_digest: Option<Digest>,
 }
@@ -66,6 +68,7 @@ impl Session<'_> {
             computation: id,
             email: &account.email,
             keys,
+            public_key: acceptance.public_key,
             created: memory.created.as_ref(),
             pushed_code: is_code_provider.then_some(memory.code.as_slice()),
             code_digest: acceptance.code_digest,

@@ -2,7 +2,7 @@
 
 use crate::{ClientError, Session};
 use sealroom_lifecycle::{Event, Record, State, replay};
-use sealroom_protocol::{ComputationId, api::Head, text::visible};
+use sealroom_protocol::{ComputationId, Release, api::Head, text::visible};
 
 /// A log that holds together.
 #[derive(Debug)]
@@ -64,8 +64,18 @@ pub fn describe(event: &Event) -> String {
         Event::DataDone { participant } => {
             format!("said that the data of {participant} is complete")
         }
-        Event::KeyProvisioned { participant, release } => {
+        Event::KeyProvisioned { participant, release: Release::Hybrid(release) } => {
             format!("released the key of {participant} for manifest {}", release.manifest)
+        }
+        Event::KeyProvisioned { participant, release: Release::Sodium(_) } => {
+            format!("released the key of {participant}; its suite names no manifest")
+        }
+        Event::KeyAccepted { participant } => format!("opened the key of {participant}"),
+        Event::KeyRefused { participant } => {
+            format!("refused the key of {participant}: it is not for the identity that stands")
+        }
+        Event::ResultFetched { run, participant } => {
+            format!("fetched a result of run {run} as {participant}")
         }
         Event::KeyRevoked { participant } => format!("took the key of {participant} back"),
         Event::RunRequested => "asked for another run".to_owned(),

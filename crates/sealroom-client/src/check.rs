@@ -2,8 +2,10 @@
 
 use sealroom_attest::{Check, Group, Verdict};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, LogPolicy, Manifest, Policy, PublicKey, Role, api,
-    code::code_digest, manifest::CanonicalManifest,
+    CodeFile, ComputationId, Digest, Email, LogPolicy, Manifest, ParticipantId, Policy, PublicKey,
+    Role, api,
+    code::code_digest,
+    manifest::{CanonicalManifest, ParticipantPart},
 };
 
 /// What a participant knows, and what it accepts.
@@ -15,6 +17,8 @@ pub struct Expectation<'a> {
     pub email: &'a Email,
     /// The roles and keys that it has joined with.
     pub keys: Vec<(Role, PublicKey)>,
+    /// The key that it takes part with elsewhere: the 2022 client's.
+    pub public_key: Option<PublicKey>,
     /// What it created, if it is the owner.
     pub created: Option<&'a api::NewComputation>,
     /// The code that it pushed, if it is the code provider.
@@ -59,7 +63,9 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
         vec![check_computation(manifest, expected), check_dev_mode(manifest, expected)];
     checks
         .extend(expected.keys.iter().map(|key| check_participant(manifest, expected.email, *key)));
-    if expected.keys.is_empty() && expected.created.is_none() {
+    checks.extend(expected.public_key.map(|key| check_public_key(manifest, expected.email, key)));
+    let known = expected.created.is_some() || expected.public_key.is_some();
+    if expected.keys.is_empty() && !known {
         let hint = "join first with `sealroom join`";
         let text = "you have joined with no key from this profile";
         checks.push(Check::failed(Group::Computation, "not-joined", text, hint));
@@ -67,6 +73,7 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
     checks.extend(expected.created.map(|created| check_roster(manifest, created)));
     checks.extend(expected.verified.map(|seen| check_unchanged(seen, canonical.digest())));
     checks.push(check_code(manifest, expected));
+    checks.extend(manifest.participants().filter_map(|(id, part)| check_suite(id, part)));
     checks.push(check_limits(manifest, expected));
     checks.push(check_jail(manifest, expected));
     // The digest is computed here, from the text that was checked: nobody's word for it counts.
@@ -111,8 +118,7 @@ fn check_dev_mode(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
 
 fn check_participant(manifest: &Manifest, email: &Email, (role, key): (Role, PublicKey)) -> Check {
     let with_key: Vec<_> = manifest.participants.iter().filter(|p| p.public_key == key).collect();
-    let mine =
-        |p: &&sealroom_protocol::manifest::ParticipantPart| p.role == role && p.email == *email;
+    let mine = |p: &&ParticipantPart| p.role == role && p.email == *email;
     if with_key.len() == 1 && with_key.iter().all(mine) {
         let text = format!("you are in it as {role}, with your key {}", short(&key));
         return Check::passed(Group::Computation, "participant", text);
@@ -123,6 +129,42 @@ fn check_participant(manifest: &Manifest, email: &Email, (role, key): (Role, Pub
         format!("your key {} is not in it as that of {role} {email}", short(&key)),
         "do not approve; somebody else would take part in your place",
     )
+}
+
+fn check_public_key(manifest: &Manifest, email: &Email, key: PublicKey) -> Check {
+    let with_key: Vec<_> = manifest.participants().filter(|(_, p)| p.public_key == key).collect();
+    match with_key.as_slice() {
+        [(id, part)] if part.email == *email => {
+            let text =
+                format!("you are in it as {id}, with the key {} of `{}`", short(&key), part.suite);
+            Check::passed(Group::Computation, "participant", text)
+        }
+        _ => Check::failed(
+            Group::Computation,
+            "participant-missing",
+            format!("the key {} is not in it as that of {email}", short(&key)),
+            "do not release your key; somebody else would take part in your place",
+        ),
+    }
+}
+
+/// What a participant's formats can't protect.
+fn check_suite(id: ParticipantId, part: &ParticipantPart) -> Option<Check> {
+    if part.suite.binds_places() {
+        return None;
+    }
+    let problem = match id.role {
+        Role::CodeProvider => {
+            "the server could exchange its modules for each other, or for older ones, before this manifest"
+        }
+        Role::DataProvider => {
+            "it signs no list of its files: the server could leave some out, repeat or reorder them"
+        }
+        Role::ResultConsumer => "the server could give it the result of another run, or nothing",
+    };
+    let text = format!("{id} {} uses the 2022 suite `{}`: {problem}", part.email, part.suite);
+    let hint = "create computations with `sealroom new --suites hybrid` to rule it out";
+    Some(Check::failed(Group::Computation, "suite-unbound", text, hint).warned())
 }
 
 fn check_roster(manifest: &Manifest, created: &api::NewComputation) -> Check {

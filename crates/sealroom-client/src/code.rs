@@ -5,7 +5,7 @@ use sealroom_http::{Body, Method};
 use sealroom_protocol::{
     CodeFile, CodePath, ComputationId, Digest, FileContext, FileKind, Role,
     api::Computation,
-    archive::{self, ArchiveWriter},
+    archive::{self, ArchiveWriter, Clear},
     code::{ENTRYPOINT, code_digest},
     manifest::CanonicalManifest,
 };
@@ -16,8 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Largest clear file that is shown, and largest archive that is read for it.
-const MAX_CLEAR: u64 = 4 << 20;
+/// Most bytes of clear files that are shown, and largest archive that is read for it.
+const MAX_CLEAR: u64 = 64 << 20;
 const MAX_ARCHIVE: u64 = archive::MAX_TOTAL + (64 << 20);
 
 /// A file of a code folder.
@@ -125,7 +125,7 @@ impl Session<'_> {
         spool.rewind().map_err(io(&temp))?;
         // The same reading that the server and the enclave will do: what they would refuse is
         // refused here, and a file that changed while it was read is noticed.
-        let files = archive::read(&spool, |_| Ok(()))?;
+        let files = archive::read(&spool, Clear::Entrypoint, |_| Ok(()))?;
         spool.rewind().map_err(io(&temp))?;
         progress.begin("code", len);
         let mut reader = Observed { inner: &spool, progress };
@@ -165,11 +165,12 @@ impl Session<'_> {
         let path = Self::path(computation.uuid, "/code");
         let response = self.http.call(Method::GET, &path, Body::Empty)?;
         let body = response.into_body().into_with_config().limit(u64::MAX).reader();
-        let mut clear = Vec::new();
-        let files = archive::read(body.take(MAX_ARCHIVE), |entry| {
+        let (mut clear, mut room) = (Vec::new(), MAX_CLEAR);
+        let files = archive::read(body.take(MAX_ARCHIVE), Clear::Any, |entry| {
             if !entry.sealed {
+                room = room.checked_sub(entry.size).ok_or(io::ErrorKind::FileTooLarge)?;
                 let mut content = Vec::new();
-                entry.content.take(MAX_CLEAR).read_to_end(&mut content)?;
+                entry.content.read_to_end(&mut content)?;
                 clear.push((entry.path.clone(), content));
             }
             Ok(())

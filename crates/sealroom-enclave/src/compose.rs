@@ -3,7 +3,7 @@
 use crate::lock;
 use sealroom_lifecycle::State;
 use sealroom_protocol::{
-    CodeFile, Digest, EvidenceKind, Manifest,
+    CodeFile, Digest, EvidenceKind, Manifest, Suite,
     manifest::{
         CanonicalManifest, ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart,
         VERSION as MANIFEST_VERSION,
@@ -19,6 +19,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) enum ComposeError {
     #[error("{0} has not joined")]
     NotJoined(String),
+    #[error("{0} uses the suite `{1}`, which the policy does not allow")]
+    Suite(String, Suite),
     #[error("the policy can't be enforced")]
     Policy(#[from] sealroom_protocol::policy::PolicyError),
     #[error("the Python environment is not what its lock file says")]
@@ -41,6 +43,9 @@ pub(crate) fn manifest(
 ) -> Result<CanonicalManifest, ComposeError> {
     state.policy.check()?;
     let participant = |p: &sealroom_lifecycle::state::Participant| match p.registered {
+        Some((_, suite, _)) if !state.policy.suites.contains(&suite) => {
+            Err(ComposeError::Suite(p.id.to_string(), suite))
+        }
         Some((public_key, suite, _)) => {
             Ok(ParticipantPart { role: p.id.role, email: p.email.clone(), suite, public_key })
         }

@@ -1,21 +1,23 @@
 //! Ciphertext onto the local disk, checked against what is expected of it on the way.
 //!
-//! The disk is the host's. What it could swap after the check is kept out of its reach: clear files stay
-//! in memory, and of each sealed file the header, which names the key of that very version.
+//! The disk is the host's. What it could swap after the check is kept out of its reach: clear files are
+//! sealed with a key of our own, and of each sealed file the header, which names the key of that very
+//! version, stays in memory.
 
+use crate::formats::{Opened, Stored};
 use sealroom_http::HttpError;
-use sealroom_protocol::{CodeFile, CodePath, Digest, InventoryEntry, archive};
-use sealroom_seal::{FileKey, Hashed, stream};
+use sealroom_protocol::{
+    CodeFile, CodePath, Digest, InventoryEntry,
+    archive::{self, Clear},
+};
+use sealroom_seal::{Hashed, stream};
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Read, Write},
     path::Path,
     sync::Arc,
 };
 
-/// Largest clear file: a script and a list of packages.
-const MAX_CLEAR: u64 = 4 << 20;
 /// Largest archive: its files, and room for the headers of each.
 const MAX_ARCHIVE: u64 = archive::MAX_TOTAL + (64 << 20);
 
@@ -27,8 +29,6 @@ pub(crate) enum FetchError {
     Substituted { expected_by: &'static str },
     #[error("the server's archive is refused")]
     Archive(#[from] archive::ArchiveError),
-    #[error("`{0}` is larger than a clear file may be")]
-    LargeClearFile(CodePath),
     #[error("cannot write to the work folder")]
     Disk(#[source] io::Error),
     #[error("the server does not deliver")]
@@ -41,39 +41,21 @@ impl From<HttpError> for FetchError {
     }
 }
 
-/// A sealed file on the local disk.
-pub(crate) struct Stored {
-    file: File,
-    header: [u8; stream::HEADER_LEN],
-}
-
-impl Stored {
-    /// Opens it; every read is authenticated.
-    pub(crate) fn open(
-        &self,
-        key: &FileKey,
-        associated_data: &[u8],
-    ) -> Result<stream::SealedFile, stream::OpenError> {
-        let file = self.file.try_clone()?;
-        stream::SealedFile::with_header(file, self.header, key, associated_data)
-    }
-
-    /// Writes all of `content` to a file that has no name.
-    fn write(content: &mut dyn Read, work_dir: &Path) -> Result<Self, CopyError> {
-        let mut file = tempfile::tempfile_in(work_dir).map_err(CopyError::Write)?;
-        let mut header = [0; stream::HEADER_LEN];
-        let mut known = 0;
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            let n = content.read(&mut buffer).map_err(CopyError::Read)?;
-            if n == 0 {
-                return Ok(Self { file, header });
-            }
-            let missing = n.min(header.len() - known);
-            header[known..known + missing].copy_from_slice(&buffer[..missing]);
-            known += missing;
-            file.write_all(&buffer[..n]).map_err(CopyError::Write)?;
+/// Writes all of `content` to a file that has no name.
+fn store(content: &mut dyn Read, work_dir: &Path) -> Result<Stored, CopyError> {
+    let mut file = tempfile::tempfile_in(work_dir).map_err(CopyError::Write)?;
+    let mut header = [0; stream::HEADER_LEN];
+    let mut known = 0;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let n = content.read(&mut buffer).map_err(CopyError::Read)?;
+        if n == 0 {
+            return Ok(Stored { file, header });
         }
+        let missing = n.min(header.len() - known);
+        header[known..known + missing].copy_from_slice(&buffer[..missing]);
+        known += missing;
+        file.write_all(&buffer[..n]).map_err(CopyError::Write)?;
     }
 }
 
@@ -84,7 +66,7 @@ enum CopyError {
 
 /// A file of the code.
 pub(crate) enum StoredCode {
-    Clear(Arc<Vec<u8>>),
+    Clear(Arc<Opened>),
     Sealed(Stored),
 }
 
@@ -104,33 +86,25 @@ impl Code {
 /// is a fault that is better found now than in the manifest.
 pub(crate) fn code(
     archive: impl Read,
+    clear: Clear,
     work_dir: &Path,
     expected: (&[CodeFile], Digest),
 ) -> Result<Code, FetchError> {
     let mut tee = Hashed::new(archive.take(MAX_ARCHIVE));
     let mut stored = BTreeMap::new();
-    let mut too_large = None;
-    let files = archive::read(&mut tee, |entry| {
+    let files = archive::read(&mut tee, clear, |entry| {
         let file = if entry.sealed {
-            let written = Stored::write(entry.content, work_dir);
+            let written = store(entry.content, work_dir);
             StoredCode::Sealed(written.map_err(|error| match error {
                 CopyError::Read(error) | CopyError::Write(error) => error,
             })?)
-        } else if entry.size > MAX_CLEAR {
-            too_large = Some(entry.path.clone());
-            return Err(io::ErrorKind::FileTooLarge.into());
         } else {
-            let mut content = Vec::new();
-            entry.content.read_to_end(&mut content)?;
-            StoredCode::Clear(Arc::new(content))
+            StoredCode::Clear(Arc::new(Opened::keep(entry.content, work_dir)?))
         };
         stored.insert(entry.path.clone(), file);
         Ok(())
     });
-    let files = match (files, too_large) {
-        (_, Some(path)) => return Err(FetchError::LargeClearFile(path)),
-        (files, None) => files?,
-    };
+    let files = files?;
     io::copy(&mut tee, &mut io::sink()).map_err(FetchError::Disk)?;
     let (_, _, digest) = tee.finish();
     if (files.as_slice(), digest) != expected {
@@ -147,7 +121,7 @@ pub(crate) fn data(
 ) -> Result<Stored, FetchError> {
     // One byte more than listed would show that the file is longer.
     let mut content = Hashed::new(content.take(expected.size.saturating_add(1)));
-    let stored = Stored::write(&mut content, work_dir).map_err(|error| match error {
+    let stored = store(&mut content, work_dir).map_err(|error| match error {
         CopyError::Read(error) => HttpError::Transfer(error).into(),
         CopyError::Write(error) => FetchError::Disk(error),
     })?;
@@ -161,6 +135,8 @@ pub(crate) fn data(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sealroom_protocol::{ComputationId, FileContext, FileKind, PublicKey, Suite};
+    use sealroom_seal::FileKey;
 
     fn entry(content: &[u8]) -> InventoryEntry {
         InventoryEntry {
@@ -185,15 +161,24 @@ mod tests {
     fn an_older_version_of_a_file_does_not_pass_for_the_checked_one() {
         use std::os::unix::fs::FileExt as _;
         let (dir, key) = (tempfile::tempdir().unwrap(), FileKey::random());
+        let participant = PublicKey::from_bytes([1; 32]);
+        let context = FileContext {
+            computation: ComputationId::random(),
+            participant: &participant,
+            kind: FileKind::Data,
+            path: "a",
+        };
         let seal = |text: &[u8]| {
-            let mut writer = stream::SealWriter::new(Vec::new(), &key, b"place").unwrap();
+            let place = context.associated_data();
+            let mut writer = stream::SealWriter::new(Vec::new(), &key, &place).unwrap();
             writer.write_all(text).unwrap();
             writer.finish().unwrap()
         };
         let (new, old) = (seal(b"new"), seal(b"old"));
         let stored = data(new.as_slice(), dir.path(), &entry(&new)).unwrap();
-        assert!(stored.open(&key, b"place").is_ok());
+        let open = || stored.open(Suite::Hybrid, &key, &context, dir.path());
+        assert!(open().is_ok());
         stored.file.write_all_at(&old, 0).unwrap();
-        assert!(stored.open(&key, b"place").is_err());
+        assert!(open().is_err());
     }
 }

@@ -17,6 +17,7 @@ mod args;
 mod attester;
 mod compose;
 mod fetch;
+mod formats;
 mod heartbeat;
 mod identity;
 mod lock;

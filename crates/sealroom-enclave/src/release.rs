@@ -1,17 +1,18 @@
 //! Opening the participants' keys: all of them, or none.
 
 use crate::identity::Identity;
-use sealroom_lifecycle::State;
+use sealroom_lifecycle::{State, event::DataFile, state::Participant};
 use sealroom_protocol::{
-    InventoryEntry, ParticipantId, PublicKey,
+    InventoryEntry, ParticipantId, PublicKey, Release, Suite, Timestamp,
     manifest::CanonicalManifest,
-    release::{Expected, ReleaseRefusal},
+    release::{Expected, OpenedRelease, ReleaseRefusal},
 };
 use sealroom_seal::{FileKey, PreSharedKey};
 
 /// What one participant has released.
 pub(crate) struct Released {
     pub(crate) id: ParticipantId,
+    pub(crate) suite: Suite,
     pub(crate) public_key: PublicKey,
     pub(crate) file_key: FileKey,
     pub(crate) inventory: Vec<InventoryEntry>,
@@ -38,29 +39,51 @@ pub(crate) fn open_all(
     let mut released = Vec::new();
     let mut words: Vec<PreSharedKey> = Vec::new();
     for (id, part) in manifest.manifest().participants() {
-        let stored = state.participant(id).and_then(|p| p.release.as_ref());
-        let (release, _) = stored.ok_or(KeyRefusal::Missing(id))?;
-        let expected = Expected {
-            computation: manifest.manifest().computation.uuid,
-            role: id.role,
-            participant: &part.public_key,
-            manifest: manifest.digest(),
-            identity: &identity.signing.public(),
-        };
-        let opened = release
-            .clone()
-            .check(&expected)
-            .and_then(|checked| checked.open(&identity.opening))
+        let participant = state.participant(id).ok_or(KeyRefusal::Missing(id))?;
+        let stored = participant.release.as_ref().ok_or(KeyRefusal::Missing(id))?;
+        let opened = open(&stored.release, id, manifest, identity)
             .map_err(|source| KeyRefusal::Release { id, source })?;
         words.push(opened.keys.pre_shared_key);
         released.push(Released {
             id,
+            suite: part.suite,
             public_key: part.public_key,
             file_key: opened.keys.file_key,
-            inventory: opened.inventory,
+            inventory: opened.inventory.unwrap_or_else(|| listed_by_server(participant)),
         });
     }
     // All are compared, whatever the first ones say.
     let all_equal = words.windows(2).fold(true, |equal, pair| equal & (pair[0] == pair[1]));
     if all_equal { Ok(released) } else { Err(KeyRefusal::SafetyWords) }
+}
+
+/// Opens one release as that of the participant `id`.
+pub(crate) fn open(
+    release: &Release,
+    id: ParticipantId,
+    manifest: &CanonicalManifest,
+    identity: &Identity,
+) -> Result<OpenedRelease, ReleaseRefusal> {
+    let part = manifest.manifest().participant(id);
+    let part = part.ok_or(ReleaseRefusal::Elsewhere { what: "participant" })?;
+    let expected = Expected {
+        computation: manifest.manifest().computation.uuid,
+        role: id.role,
+        participant: &part.public_key,
+        manifest: manifest.digest(),
+        identity: &identity.signing.public(),
+    };
+    release.clone().check(part.suite, &expected)?.open(&identity.opening_keys())
+}
+
+/// The files that the server says a participant has, in its order: all there is to go by where a suite
+/// has no room for a list of the participant's own.
+fn listed_by_server(participant: &Participant) -> Vec<InventoryEntry> {
+    let entry = |(file, at): &(DataFile, Timestamp)| InventoryEntry {
+        name: file.name.clone(),
+        size: file.size,
+        sha256: file.sha256,
+        uploaded_at: u64::try_from(at.as_millisecond()).unwrap_or_default(),
+    };
+    participant.files.iter().map(entry).collect()
 }

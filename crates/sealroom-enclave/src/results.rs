@@ -3,14 +3,13 @@
 //! Results are published under numbers. The names that the code gave them are sealed too, in an index
 //! for each consumer: a name could say more than the policy lets out.
 
-use crate::release::Released;
+use crate::{formats::Sealing, release::Released};
 use sealroom_protocol::{
-    ComputationId, FileContext, FileKind, FileName, Role,
+    ComputationId, FileContext, FileKind, FileName, Role, Suite,
     context::result_path,
-    receipt::{INDEX, ResultIndex, SealedResult},
+    receipt::{INDEX, ResultIndex, SINGLE, SealedResult},
 };
 use sealroom_sandbox::{ResultWriter, Results};
-use sealroom_seal::{Hashed, stream::SealWriter};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -23,7 +22,8 @@ use std::{
 const INDEX_BLOCK: usize = 4096;
 
 /// By consumer and the name that the code gave.
-type Finished = Arc<Mutex<BTreeMap<(u16, FileName), (SealedResult, File)>>>;
+type ByName = BTreeMap<(u16, FileName), (SealedResult, File)>;
+type Finished = Arc<Mutex<ByName>>;
 
 /// The results of one run, sealed for their consumers.
 pub(crate) struct SealedResults<'a> {
@@ -49,8 +49,9 @@ impl<'a> SealedResults<'a> {
 
     /// What was committed, and an index for each consumer that something is for.
     pub(crate) fn into_finished(self) -> io::Result<Vec<(SealedResult, File)>> {
-        let finished =
+        let mut finished =
             std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
+        name_single_results(&mut finished, &self.consumers)?;
         let mut indexes: BTreeMap<u16, ResultIndex> = BTreeMap::new();
         for ((consumer, name), (result, _)) in &finished {
             let index =
@@ -64,14 +65,14 @@ impl<'a> SealedResults<'a> {
             let name: FileName = INDEX.parse().map_err(io::Error::other)?;
             let mut sealing = self.seal(consumer, &name)?;
             sealing.write_all(&text)?;
-            let (file, size, sha256) = sealing.finish()?.finish();
+            let (file, size, sha256) = sealing.finish()?;
             all.push((SealedResult { consumer, name, size, sha256 }, file));
         }
         Ok(all)
     }
 
     /// Starts a sealed file for `consumer`.
-    fn seal(&self, consumer: u16, name: &FileName) -> io::Result<SealWriter<Hashed<File>>> {
+    fn seal(&self, consumer: u16, name: &FileName) -> io::Result<Sealing> {
         let to = self.consumers.get(usize::from(consumer)).ok_or(io::ErrorKind::NotFound)?;
         let context = FileContext {
             computation: self.computation,
@@ -79,9 +80,29 @@ impl<'a> SealedResults<'a> {
             kind: FileKind::Result,
             path: &result_path(self.run, name),
         };
-        let out = Hashed::new(tempfile::tempfile_in(&self.work_dir)?);
-        SealWriter::new(out, &to.file_key, &context.associated_data())
+        Sealing::begin(to.suite, &to.file_key, &context, &self.work_dir)
     }
+}
+
+/// The 2022 client fetches one result: `result.bin`, which was the only name there was, or else the only
+/// one that the code wrote. It is published under a name of its own; the code has no say in that.
+fn name_single_results(finished: &mut ByName, consumers: &[&Released]) -> io::Result<()> {
+    let single: FileName = SINGLE.parse().map_err(io::Error::other)?;
+    let fetches_one = |consumer: u16| {
+        consumers.get(usize::from(consumer)).is_some_and(|to| to.suite == Suite::Sodium)
+    };
+    for consumer in (0..).take(consumers.len()).filter(|consumer| fetches_one(*consumer)) {
+        let of_consumer = |((whose, _), _): &(&(u16, FileName), _)| *whose == consumer;
+        let mut names = finished.iter().filter(of_consumer).map(|((_, name), _)| name.clone());
+        let only = match (names.next(), names.next()) {
+            (Some(only), None) => only,
+            _ => single.clone(),
+        };
+        if let Some((result, _)) = finished.get_mut(&(consumer, only)) {
+            result.name = single.clone();
+        }
+    }
+    Ok(())
 }
 
 impl Results for SealedResults<'_> {
@@ -102,7 +123,7 @@ impl Results for SealedResults<'_> {
 }
 
 struct Writer {
-    sealing: SealWriter<Hashed<File>>,
+    sealing: Sealing,
     consumer: u16,
     number: FileName,
     name: FileName,
@@ -122,12 +143,54 @@ impl Write for Writer {
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
         let Self { sealing, consumer, number, name, finished } = *self;
-        let (file, size, sha256) = sealing.finish()?.finish();
+        let (file, size, sha256) = sealing.finish()?;
         let result = SealedResult { consumer, name: number, size, sha256 };
         finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert((consumer, name), (result, file));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealroom_protocol::{ParticipantId, PublicKey};
+    use sealroom_seal::FileKey;
+
+    fn consumer(index: u16, suite: Suite) -> Released {
+        Released {
+            id: ParticipantId { role: Role::ResultConsumer, index },
+            suite,
+            public_key: PublicKey::from_bytes([0; 32]),
+            file_key: FileKey::random(),
+            inventory: vec![],
+        }
+    }
+
+    fn published(suite: Suite, names: &[&str]) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let consumers = [consumer(0, Suite::Hybrid), consumer(1, suite)];
+        let computation = ComputationId::random();
+        let mut results = SealedResults::new(computation, 1, &consumers, dir.path().to_owned());
+        for name in names {
+            let mut writer = results.begin(1, name).unwrap();
+            writer.write_all(b"x").unwrap();
+            writer.commit().unwrap();
+        }
+        let finished = results.into_finished().unwrap();
+        finished.iter().map(|(result, _)| result.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_consumer_of_the_2022_suite_gets_one_result_under_a_name_that_it_knows() {
+        use Suite::{Hybrid, Sodium};
+        assert_eq!(published(Sodium, &["result.bin"]), ["result.bin", "index"]);
+        assert_eq!(published(Sodium, &["other.csv"]), ["result.bin", "index"]);
+        assert_eq!(published(Sodium, &["a", "result.bin"]), ["0", "result.bin", "index"]);
+        assert_eq!(published(Sodium, &["a", "b"]), ["0", "1", "index"]);
+        assert_eq!(published(Sodium, &[]), [""; 0]);
+        assert_eq!(published(Hybrid, &["result.bin"]), ["0", "index"], "names are sealed");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     fetch::{self, FetchError, StoredCode},
+    formats::Sealing,
     release::{self, KeyRefusal, Released},
     results::SealedResults,
     session::Session,
@@ -14,12 +15,9 @@ use sealroom_protocol::{
     receipt::{Input as ReceiptInput, Receipt, RunStatus, SealedLog, SealedResult},
 };
 use sealroom_sandbox::{
-    CodeFile as JobCode, Exit, Input, Job, Limits, Outcome, SandboxError, Source,
+    CodeFile as JobCode, Exit, Input, Job, Limits, Outcome, Participants, SandboxError, Source,
 };
-use sealroom_seal::{
-    Hashed,
-    stream::{OpenError, SealWriter, SealedFile},
-};
+use sealroom_seal::{Hashed, stream::OpenError};
 use std::{
     fs::File,
     io::{self, Write as _},
@@ -139,15 +137,13 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
     let released = release::open_all(&session.state, &session.manifest, &session.identity)?;
     let code = open_code(session, &released)?;
     let inputs = fetch_inputs(session, &released, &mut products.inputs)?;
-    let count = |role| released.iter().filter(|r| r.id.role == role).count() as u32;
     let computation = session.state.computation;
     let mut results =
         SealedResults::new(computation, number, &released, session.work_dir.to_owned());
     let job = Job {
         code,
         inputs,
-        providers: count(Role::DataProvider),
-        consumers: count(Role::ResultConsumer),
+        participants: participants(session),
         limits: limits(session),
         results: &mut results,
         cancel: session.heartbeat.lost(),
@@ -163,6 +159,21 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
             .map_err(RunFailure::Store)?;
     }
     Ok(())
+}
+
+/// What the code may know of those who take part.
+fn participants(session: &Session<'_>) -> Participants {
+    let manifest = session.manifest.manifest();
+    let keys = |role| {
+        let of_role = manifest.participants().filter(move |(id, _)| id.role == role);
+        of_role.map(|(_, part)| *part.public_key.as_bytes())
+    };
+    Participants {
+        computation: *session.state.computation.as_bytes(),
+        code_provider: keys(Role::CodeProvider).next().expect("the manifest names a code provider"),
+        data_providers: keys(Role::DataProvider).collect(),
+        result_consumers: keys(Role::ResultConsumer).collect(),
+    }
 }
 
 fn limits(session: &Session<'_>) -> Limits {
@@ -192,19 +203,6 @@ fn judge(exit: Exit) -> Result<(), RunFailure> {
     }
 }
 
-/// A sealed file as the jail reads it.
-struct Sealed(SealedFile);
-
-impl Source for Sealed {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        Ok(self.0.read_at(offset, out)?)
-    }
-}
-
 fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode>, RunFailure> {
     let provider = released
         .iter()
@@ -214,7 +212,7 @@ fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode
         let path = file.path.as_str();
         let stored = session.code.stored(&file.path).ok_or(io::ErrorKind::NotFound);
         let source: Arc<dyn Source> = match stored.map_err(io::Error::from)? {
-            StoredCode::Clear(content) => Arc::new(content.as_ref().clone()),
+            StoredCode::Clear(content) => Arc::clone(content) as Arc<dyn Source>,
             StoredCode::Sealed(stored) => {
                 let context = FileContext {
                     computation: session.state.computation,
@@ -222,9 +220,10 @@ fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode
                     kind: FileKind::Code,
                     path,
                 };
-                let opened = stored.open(&provider.file_key, &context.associated_data());
+                let key = &provider.file_key;
+                let opened = stored.open(provider.suite, key, &context, session.work_dir);
                 let fault = |source| RunFailure::Code { path: path.to_owned(), source };
-                Arc::new(Sealed(opened.map_err(fault)?))
+                Arc::new(opened.map_err(fault)?)
             }
         };
         Ok(JobCode { path: path.to_owned(), sealed: file.sealed, source })
@@ -258,11 +257,11 @@ fn fetch_inputs(
         };
         let index = provider.id.index;
         let opened = file
-            .open(&provider.file_key, &context.associated_data())
+            .open(provider.suite, &provider.file_key, &context, session.work_dir)
             .map_err(|source| RunFailure::Data { provider: index, number, source })?;
         listed.push(ReceiptInput { provider: index, file: entry.clone() });
         let name = entry.name.to_string();
-        Ok(Input { provider: index.into(), name, source: Arc::new(Sealed(opened)) })
+        Ok(Input { provider: index.into(), name, source: Arc::new(opened) })
     };
     in_order(released).into_iter().map(fetch).collect()
 }
@@ -285,13 +284,12 @@ fn seal_log(
         kind: FileKind::Log,
         path: &log_path(number),
     };
-    let file = tempfile::tempfile_in(session.work_dir)?;
-    let mut out = SealWriter::new(file, &reader.file_key, &context.associated_data())?;
+    let mut out = Sealing::begin(reader.suite, &reader.file_key, &context, session.work_dir)?;
     out.write_all(&outcome.log)?;
     if outcome.log_truncated {
         out.write_all(b"\n[the log was cut off here]\n")?;
     }
-    out.finish().map(Some)
+    out.finish().map(|(file, ..)| Some(file))
 }
 
 /// Uploads a sealed log. A log that can't be stored is missing, and no reason to fail a run.
@@ -313,7 +311,7 @@ fn put_log(session: &Session<'_>, number: u32, file: &File) -> Option<DataFile> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealroom_protocol::ParticipantId;
+    use sealroom_protocol::{ParticipantId, Suite};
     use sealroom_seal::{Digest, FileKey, sign::PublicKey};
 
     fn provider(index: u16, files: &[(&str, u64)]) -> Released {
@@ -325,6 +323,7 @@ mod tests {
         };
         Released {
             id: ParticipantId { role: Role::DataProvider, index },
+            suite: Suite::Hybrid,
             public_key: PublicKey::from_bytes([0; 32]),
             file_key: FileKey::random(),
             inventory: files.iter().map(entry).collect(),

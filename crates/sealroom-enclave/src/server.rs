@@ -1,9 +1,12 @@
 //! The calls to the server. It is not trusted: whoever uses an answer checks it.
 
+use crate::formats::FromStart;
 use sealroom_http::{Body, Client, HttpError, Method, RefreshToken, path_component};
 use sealroom_lifecycle::{
     EnclaveId,
-    wire::{Claim, ClaimRequest, Events, FinishRun, LEASE_HEADER, PublishIdentity, RunNumber},
+    wire::{
+        Claim, ClaimRequest, Events, FinishRun, JudgeKey, LEASE_HEADER, PublishIdentity, RunNumber,
+    },
 };
 use sealroom_protocol::{EvidenceKind, FileName, ParticipantId};
 use std::{fs::File, io::Read};
@@ -100,6 +103,10 @@ impl Leased {
         self.send(Method::POST, "/identity", Body::json(identity))
     }
 
+    pub(crate) fn judge_key(&self, judgement: &JudgeKey) -> Result<(), HttpError> {
+        self.send(Method::POST, "/keys/judge", Body::json(judgement))
+    }
+
     pub(crate) fn start_run(&self) -> Result<u32, HttpError> {
         let response = self.client.call(Method::POST, &self.path("/runs"), Body::Empty)?;
         self.client.json::<RunNumber>(response).map(|started| started.run)
@@ -128,7 +135,7 @@ impl Leased {
         let mut tries = 0;
         loop {
             let len = file.metadata().map_err(HttpError::Transfer)?.len();
-            let mut reader = From0 { file, at: 0 };
+            let mut reader = FromStart { file, at: 0 };
             match self.send(Method::PUT, rest, Body::Stream { len, reader: &mut reader }) {
                 Err(HttpError::Unreachable { .. } | HttpError::Transfer(_)) if tries < 4 => {
                     tries += 1;
@@ -142,19 +149,5 @@ impl Leased {
     pub(crate) fn finish_run(&self, run: u32, finish: &FinishRun) -> Result<(), HttpError> {
         let body = Body::json(finish);
         self.send(Method::POST, &format!("/runs/{run}/finish"), body)
-    }
-}
-
-/// Reads a file from its start, whatever its cursor says.
-struct From0<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for From0<'_> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let n = std::os::unix::fs::FileExt::read_at(self.file, out, self.at)?;
-        self.at += n as u64;
-        Ok(n)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     fetch,
     heartbeat::Heartbeat,
     identity::Identity,
-    run,
+    release, run,
     server::{Leased, Server, is_lease_lost},
 };
 use anyhow::{Context as _, bail};
@@ -15,9 +15,9 @@ use sealroom_http::{HttpError, RefreshToken};
 use sealroom_lifecycle::{
     Record, State, replay,
     state::{ChainError, Closed},
-    wire::{Claim, PublishIdentity},
+    wire::{Claim, JudgeKey, PublishIdentity},
 };
-use sealroom_protocol::{Timestamp, manifest::CanonicalManifest};
+use sealroom_protocol::{Role, Timestamp, manifest::CanonicalManifest};
 use sealroom_sandbox::{Launcher, Runtime, RuntimeReport};
 use std::{
     fs,
@@ -117,7 +117,10 @@ impl<'a> Session<'a> {
             bail!("the server's log is not of a computation that waits for an enclave");
         }
         let stored = state.code.as_ref().context("there is no code")?;
-        let code = fetch::code(server.code()?, work_dir, (&stored.files, stored.archive))
+        let provider = state.of_role(Role::CodeProvider).find_map(|p| p.registered);
+        let (_, suite, _) = provider.context("the code provider has not joined")?;
+        let expected = (stored.files.as_slice(), stored.archive);
+        let code = fetch::code(server.code()?, suite.into(), work_dir, expected)
             .context("the code is refused")?;
         let environment = Environment {
             report: setting.report,
@@ -215,7 +218,30 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
         };
-        apply(&mut self.state, &records).context("the server's log is refused")
+        apply(&mut self.state, &records).context("the server's log is refused")?;
+        self.judge_keys()
+    }
+
+    /// Tries every key that was released since: who sealed to another identity hears of it at once, and
+    /// nobody else has to approve again. Whether the safety words agree is not looked at before all
+    /// keys are there.
+    fn judge_keys(&mut self) -> anyhow::Result<()> {
+        for participant in &self.state.participants {
+            let Some(released) = &participant.release else { continue };
+            if released.accepted {
+                continue;
+            }
+            let (id, digest) = (participant.id, released.release.digest());
+            let opened = release::open(&released.release, id, &self.manifest, &self.identity);
+            let judgement = JudgeKey { participant: id, release: digest, opens: opened.is_ok() };
+            match self.server.judge_key(&judgement) {
+                Ok(()) => {}
+                Err(error) if is_lease_lost(&error) => return Err(error.into()),
+                // It opens or it does not, whoever knows: the run tries it again.
+                Err(error) => tracing::warn!("cannot say whether a key opens: {error}"),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Config {
     pub long_poll: Duration,
     /// How long a body may stand still before the request is given up.
     pub body_idle: Duration,
+    /// How long a released key waits for the enclave to say whether it opens, before the caller is told
+    /// that it is kept.
+    pub key_judgement: Duration,
     /// How long requests that are under way may take when the server is told to stop.
     pub grace: Duration,
 }
@@ -64,6 +67,7 @@ impl Config {
             lease: Duration::from_secs(15),
             long_poll: Duration::from_secs(20),
             body_idle: Duration::from_secs(60),
+            key_judgement: Duration::from_secs(5),
             grace: Duration::from_secs(10),
         }
     }

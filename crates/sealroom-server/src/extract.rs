@@ -17,7 +17,7 @@ use axum::{
 };
 use futures::StreamExt as _;
 use sealroom_lifecycle::{Actor, State, state::Participant, wire::LEASE_HEADER};
-use sealroom_protocol::{ComputationId, Digest, Role};
+use sealroom_protocol::{ComputationId, Digest, Role, Suite};
 use serde::de::DeserializeOwned;
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -85,6 +85,28 @@ impl Concerned {
         let email = &self.caller.email;
         let found = self.state.participant_of(email, role);
         found.ok_or_else(|| Failure::forbidden(format!("{email} is no {role} of this computation")))
+    }
+
+    /// The suite that the caller has registered with in `role`, if it has.
+    pub(crate) fn suite(&self, role: Role) -> Answer<Option<Suite>> {
+        Ok(self.participant(role)?.registered.map(|(_, suite, _)| suite))
+    }
+
+    /// Refuses what another suite's client would have sent: its files would not open.
+    pub(crate) fn must_use(&self, role: Role, suite: Suite) -> Answer<()> {
+        match self.suite(role)? {
+            Some(mine) if mine != suite => {
+                let detail = format!(
+                    "you have registered as {role} with the suite `{mine}`, and this is a call of `{suite}`"
+                );
+                let hint = match mine {
+                    Suite::Hybrid => "use `sealroom`, which you have joined with",
+                    Suite::Sodium => "use the 2022 client, which you have registered with",
+                };
+                Err(Failure::wrong_state(detail, hint))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

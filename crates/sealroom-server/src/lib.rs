@@ -23,6 +23,7 @@ mod db;
 mod drain;
 mod engine;
 mod extract;
+mod form;
 mod metrics;
 mod net;
 mod problem;

@@ -37,6 +37,12 @@ impl Failure {
         self
     }
 
+    /// What is wrong, in words.
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "not logged in", detail)
             .hint("log in again with `sealroom login`")

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod audit;
+mod client_2022;
 mod code;
 mod computations;
 mod data;
@@ -68,6 +69,7 @@ pub(crate) fn all() -> (Router<App>, String) {
         .merge(computations::routes())
         .merge(code::routes())
         .merge(data::routes())
+        .merge(client_2022::routes())
         .merge(keys::routes())
         .merge(runs::routes())
         .merge(audit::routes())

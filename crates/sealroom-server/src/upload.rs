@@ -12,7 +12,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header},
 };
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use sealroom_protocol::Digest;
 use sealroom_seal::Hasher;
 use std::{io::Write as _, path::Path, time::Duration};
@@ -28,7 +28,7 @@ pub(crate) struct Limits {
 
 /// A body on its way in.
 pub(crate) struct Incoming {
-    stream: axum::body::BodyDataStream,
+    stream: BoxStream<'static, Answer<Bytes>>,
     promised: Option<u64>,
     limits: Limits,
     received: u64,
@@ -49,12 +49,22 @@ impl Incoming {
         if promised.is_some_and(|length| length > limits.max_bytes) {
             return Err(Failure::too_large("the file", limits.max_bytes));
         }
-        let (stream, hasher) = (body.into_data_stream(), Hasher::default());
-        Ok(Self { stream, promised, limits, received: 0, hasher })
+        let broken = |_| Failure::cut_short("the connection broke before the file's end");
+        let stream = body.into_data_stream().map_err(broken);
+        Ok(Self { promised, ..Self::of_pieces(stream, limits) })
+    }
+
+    /// A body that is part of a larger one.
+    pub(crate) fn of_pieces(
+        stream: impl Stream<Item = Answer<Bytes>> + Send + 'static,
+        limits: Limits,
+    ) -> Self {
+        let (stream, hasher) = (stream.boxed(), Hasher::default());
+        Self { stream, promised: None, limits, received: 0, hasher }
     }
 
     /// The next piece; `None` when the body is complete.
-    async fn next(&mut self) -> Answer<Option<Bytes>> {
+    pub(crate) async fn next(&mut self) -> Answer<Option<Bytes>> {
         let piece = tokio::time::timeout(self.limits.idle, self.stream.next())
             .await
             .map_err(|_| Failure::stalled())?;
@@ -67,7 +77,7 @@ impl Incoming {
                 self.hasher.update(&bytes);
                 Ok(Some(bytes))
             }
-            Some(Err(_)) => Err(Failure::cut_short("the connection broke before the file's end")),
+            Some(Err(failure)) => Err(failure),
             None if self.promised.is_some_and(|promised| promised != self.received) => {
                 let detail = format!("the body ended after {} bytes", self.received);
                 Err(Failure::cut_short(detail))

@@ -6,13 +6,15 @@ use sealroom_lifecycle::{
     state::{self, RunEnd},
 };
 use sealroom_protocol::{
-    Email, PublicKey, Role,
+    Email, ParticipantId, Role,
     api::{
         Account, Computation, Enclave, Head, Identity, Participant, Phase, RegisteredKey, Run,
         RunDetail, StoredFile,
     },
     receipt::RunStatus,
 };
+use sealroom_seal::sodium::fingerprint;
+use std::collections::BTreeMap;
 
 /// The phase's name on the wire and in metrics.
 pub(crate) fn phase_name(phase: Phase) -> &'static str {
@@ -30,10 +32,9 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
 
 /// The computation as `viewer` sees it.
 pub(crate) async fn computation(db: &Db, state: &State, viewer: &Email) -> Answer<Computation> {
-    let mut participants = Vec::new();
-    for p in &state.participants {
-        participants.push(participant(p, state, db.account_id(&p.email).await?));
-    }
+    let accounts = accounts(db, state).await?;
+    let view = |p: &state::Participant| participant(p, state, accounts.get(&p.id).cloned());
+    let mut participants: Vec<_> = state.participants.iter().map(view).collect();
     let mut of_role = |role: Role| -> Vec<Participant> {
         participants.extract_if(.., |p| p.id.role == role).collect()
     };
@@ -54,10 +55,23 @@ pub(crate) async fn computation(db: &Db, state: &State, viewer: &Email) -> Answe
         result_consumers: of_role(Role::ResultConsumer),
         code: state.code.as_ref().map(|code| code.files.clone()).unwrap_or_default(),
         enclave: Enclave { identity: state.identity.as_ref().map(identity) },
-        runs: state.runs.iter().map(run).collect(),
+        runs: state.runs.iter().map(|known| run(known, &accounts)).collect(),
         my_roles: roles(state, viewer),
         head: Head { seq, hash },
     })
+}
+
+/// The account of each participant that has one.
+type Accounts = BTreeMap<ParticipantId, String>;
+
+async fn accounts(db: &Db, state: &State) -> Answer<Accounts> {
+    let mut accounts = Accounts::new();
+    for p in &state.participants {
+        if let Some(account) = db.account_id(&p.email).await? {
+            accounts.insert(p.id, account);
+        }
+    }
+    Ok(accounts)
 }
 
 fn roles(state: &State, viewer: &Email) -> Vec<String> {
@@ -74,14 +88,15 @@ fn participant(p: &state::Participant, state: &State, uuid: Option<String>) -> P
         id: p.id,
         public_key: p.registered.map(|(content, _, uploaded_at)| RegisteredKey {
             content,
-            fingerprint: fingerprint(&content),
+            fingerprint: fingerprint(&content).to_vec(),
             uploaded_at,
         }),
         suite: p.registered.map(|(_, suite, _)| suite),
         code_uploaded_at: code.map(|code| code.uploaded_at),
         starting_uploading_at: p.files.iter().map(|(_, at)| *at).min(),
         done_uploading_at: p.done_at,
-        symmetric_key_uploaded_at: p.release.as_ref().map(|(_, at)| *at),
+        result_downloaded_at: state.runs.last().and_then(|run| run.fetched.get(&p.id)).copied(),
+        symmetric_key_uploaded_at: p.release.as_ref().map(|released| released.at),
         files: p.files.iter().map(|(file, _)| stored(file)).collect(),
     }
 }
@@ -89,12 +104,6 @@ fn participant(p: &state::Participant, state: &State, uuid: Option<String>) -> P
 /// A data file as the interface shows it.
 pub(crate) fn stored(file: &sealroom_lifecycle::event::DataFile) -> StoredFile {
     StoredFile { name: file.name.clone(), size: file.size, sha256: file.sha256 }
-}
-
-/// The last 8 bytes of the key's SHA3-256.
-fn fingerprint(key: &PublicKey) -> Vec<u8> {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA3_256, key.as_bytes());
-    digest.as_ref().iter().skip(24).copied().collect()
 }
 
 fn identity(identity: &state::Identity) -> Identity {
@@ -107,8 +116,17 @@ fn identity(identity: &state::Identity) -> Identity {
     }
 }
 
-fn run(run: &state::Run) -> Run {
+fn run(run: &state::Run, accounts: &Accounts) -> Run {
     let end = run.end.as_ref();
+    let (exit_code, output) = match end.map(|end| &end.status) {
+        None => (None, String::new()),
+        Some(RunStatus::Succeeded) => (Some(0), String::new()),
+        Some(RunStatus::Failed { reason, exit_code }) => {
+            (Some(exit_code.unwrap_or(1)), reason.clone())
+        }
+    };
+    let fetched = run.fetched.iter();
+    let fetched = fetched.filter_map(|(id, at)| Some((accounts.get(id)?.clone(), *at)));
     // A run that did not succeed has no results, whatever its receipt says.
     let succeeded = |end: &&RunEnd| end.status == RunStatus::Succeeded;
     Run {
@@ -119,14 +137,17 @@ fn run(run: &state::Run) -> Run {
         status: end.map(|end| end.status.clone()),
         results: end.filter(succeeded).map(|end| end.results.clone()).unwrap_or_default(),
         has_log: end.is_some_and(|end| end.log.is_some()),
+        exit_code,
+        output,
+        results_fetches_datetimes_by_result_consumers_uuid: fetched.collect(),
     }
 }
 
 /// All that is needed to check a run.
-pub(crate) fn run_detail(known: &state::Run) -> RunDetail {
-    RunDetail {
-        run: run(known),
+pub(crate) async fn run_detail(db: &Db, state: &State, known: &state::Run) -> Answer<RunDetail> {
+    Ok(RunDetail {
+        run: run(known, &accounts(db, state).await?),
         identity: identity(&known.identity),
         receipt: known.end.as_ref().and_then(|end| end.receipt.clone()),
-    }
+    })
 }

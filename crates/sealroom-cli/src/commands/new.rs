@@ -1,7 +1,7 @@
 use super::CommandResult;
 use crate::{context::Global, error::CliError, term::Term};
 use sealroom_client::Session;
-use sealroom_protocol::{Email, LogPolicy, Policy, Timestamp, api::NewComputation};
+use sealroom_protocol::{Email, LogPolicy, Policy, Suite, Timestamp, api::NewComputation};
 use std::process::ExitCode;
 
 /// Create a computation, as its owner
@@ -40,6 +40,11 @@ pub(crate) struct Args {
     /// Seconds that a run may take
     #[arg(long, value_name = "SECONDS")]
     max_run_seconds: Option<u64>,
+    /// Suites that participants may use: `hybrid`, and `sodium` for those who still have the 2022 client
+    ///
+    /// The formats of `sodium` do not tie files to their places and have no signed list of them.
+    #[arg(long, value_name = "SUITES", value_delimiter = ',', default_value = "hybrid,sodium")]
+    suites: Vec<Suite>,
     /// It protects nothing; for trying things out
     #[arg(long)]
     dev_mode: bool,
@@ -66,6 +71,7 @@ impl Args {
             max_result_bytes: self.max_result_bytes.unwrap_or(default.max_result_bytes),
             max_memory_bytes: self.max_memory_bytes.unwrap_or(default.max_memory_bytes),
             max_run_seconds: self.max_run_seconds.unwrap_or(default.max_run_seconds),
+            suites: self.suites.iter().copied().collect(),
             ..default
         }
     }

@@ -2,7 +2,7 @@ use super::CommandResult;
 use crate::{context::Global, term::Term};
 use sealroom_attest::{Check, Outcome, Verdict};
 use sealroom_client::{Session, approve::Acceptance, check::Verification};
-use sealroom_protocol::{ComputationId, Digest};
+use sealroom_protocol::{ComputationId, Digest, PublicKey};
 use std::{fmt::Write as _, process::ExitCode};
 
 /// Check the enclave and what it will do, line by line
@@ -14,6 +14,9 @@ pub(crate) struct Args {
     id: ComputationId,
     #[command(flatten)]
     acceptance: AcceptanceArgs,
+    /// Your key, if you take part with the 2022 client: 64 hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    public_key: Option<PublicKey>,
     /// Print the manifest too
     #[arg(long)]
     manifest: bool,
@@ -43,6 +46,7 @@ impl AcceptanceArgs {
             allow_dev_mode: self.allow_dev_mode,
             allow_weak_jail: self.allow_weak_jail,
             code_digest: self.code_digest,
+            public_key: None,
         }
     }
 }
@@ -51,7 +55,8 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
     let session = Session::open(&profile)?;
     let computation = session.computation(args.id)?;
-    let found = session.verify(&computation, &args.acceptance.get())?;
+    let acceptance = Acceptance { public_key: args.public_key, ..args.acceptance.get() };
+    let found = session.verify(&computation, &acceptance)?;
     let manifest =
         found.manifest.as_ref().map(sealroom_protocol::manifest::CanonicalManifest::manifest);
     let shown = serde_json::json!({
@@ -108,7 +113,7 @@ pub(crate) fn verdict(verdict: &Verdict, term: &Term) -> String {
     let warned = verdict.checks.iter().any(|check| check.outcome == Outcome::Warned);
     let end = match (verdict.is_trusted(), warned) {
         (true, false) => term.green("TRUSTED"),
-        (true, true) => term.yellow("ACCEPTED ON REQUEST, with the warnings above"),
+        (true, true) => term.yellow("ACCEPTED, with the warnings above"),
         (false, _) => term.red("REFUSED"),
     };
     let _ = writeln!(out, "{end}");

@@ -5,6 +5,7 @@ use crate::{
     db::files::{File, Place},
     engine::{Along, now},
     extract::Concerned,
+    form,
     problem::{Answer, Failure},
     server::App,
     stream, syntax,
@@ -17,8 +18,8 @@ use axum::{
 };
 use sealroom_lifecycle::{Command, decide};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Role,
-    archive::{self, ArchiveError},
+    CodeFile, ComputationId, Digest, Role, Suite,
+    archive::{self, ArchiveError, Clear},
     code::ENTRYPOINT,
 };
 use std::io::{Seek as _, SeekFrom};
@@ -40,8 +41,22 @@ async fn put(
     State(app): State<App>,
     request: Request,
 ) -> Answer<axum::Json<Vec<CodeFile>>> {
+    receive(&app, &about, request, Suite::Hybrid).await
+}
+
+/// Stores a request's body as the code: bare, or in a form, as the suite's client sends it.
+pub(super) async fn receive(
+    app: &App,
+    about: &Concerned,
+    request: Request,
+    suite: Suite,
+) -> Answer<axum::Json<Vec<CodeFile>>> {
     let (parts, body) = request.into_parts();
     let limits = Limits { max_bytes: app.config.max_code_bytes, idle: app.config.body_idle };
+    let incoming = async || match suite {
+        Suite::Hybrid => Incoming::new(&parts.headers, body, limits),
+        Suite::Sodium => Ok(form::file(&parts.headers, body, limits).await?.1),
+    };
     // Asked with no digest that could be right: whether any code would be taken now.
     let any = Command::UploadCode { files: vec![], archive: Digest::from_bytes([0; 32]) };
     if let Err(rejection) = decide(&about.state, &about.actor(), any, now()) {
@@ -50,13 +65,25 @@ async fn put(
             return Err(rejection.into());
         };
         // The same again, because the answer got lost?
-        let (_, digest) = Incoming::new(&parts.headers, body, limits)?.digest().await?;
+        let (_, digest) = incoming().await?.digest().await?;
         let same = digest == known.archive;
         return if same { Ok(axum::Json(known.files.clone())) } else { Err(rejection.into()) };
     }
-    let incoming = Incoming::new(&parts.headers, body, limits)?;
-    let (file, size, sha256) = incoming.spool(&app.config.data_dir.join("tmp")).await?;
-    let (file, files) = check(file).await?;
+    about.must_use(Role::CodeProvider, suite)?;
+    let (file, size, sha256) = incoming().await?.spool(&app.config.data_dir.join("tmp")).await?;
+    keep(app, about, file, size, sha256).await
+}
+
+/// Checks a spooled archive and stores it as the code.
+pub(super) async fn keep(
+    app: &App,
+    about: &Concerned,
+    file: std::fs::File,
+    size: u64,
+    sha256: Digest,
+) -> Answer<axum::Json<Vec<CodeFile>>> {
+    let suite = about.suite(Role::CodeProvider)?.unwrap_or(Suite::Hybrid);
+    let (file, files) = check(file, suite.into()).await?;
     let stored = upload::store_file(&app.engine, file, size, sha256).await?;
     let (blob, place) = (stored.blob, Place::Code);
     let file =
@@ -70,11 +97,11 @@ async fn put(
 }
 
 /// Reads a spooled archive: its files, if it is one that can be run.
-async fn check(mut file: std::fs::File) -> Answer<(std::fs::File, Vec<CodeFile>)> {
+async fn check(mut file: std::fs::File, clear: Clear) -> Answer<(std::fs::File, Vec<CodeFile>)> {
     let task = tokio::task::spawn_blocking(move || {
         file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Io)?;
         let mut problem = None;
-        let files = archive::read(std::io::BufReader::new(&file), |entry| {
+        let files = archive::read(std::io::BufReader::new(&file), clear, |entry| {
             if entry.path.as_str() == ENTRYPOINT && !entry.sealed {
                 problem = syntax::check(entry.content)?;
             }

@@ -14,7 +14,7 @@ use axum::{
     http::StatusCode,
 };
 use sealroom_lifecycle::{Command, decide, event::DataFile};
-use sealroom_protocol::{ComputationId, Digest, FileName, Role, api::StoredFile};
+use sealroom_protocol::{ComputationId, Digest, FileName, Role, Suite, api::StoredFile};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -38,14 +38,26 @@ async fn put(
     let plan = plan(&about, &name, upload::content_length(&parts.headers)?)?;
     let limits = Limits { max_bytes: app.config.max_upload_bytes, idle: app.config.body_idle };
     let incoming = Incoming::new(&parts.headers, body, limits)?;
-    let (name, provider) = match plan {
-        Plan::Store(name, provider) => (name, provider),
+    let name = match plan {
+        Plan::Store(name) => name,
         Plan::Compare(known, refusal) => {
             let same = incoming.digest().await? == (known.size, known.sha256);
             return if same { Ok(axum::Json(known)) } else { Err(*refusal) };
         }
     };
-    let upload::Stored { blob, size, sha256 } = incoming.store(&app.engine).await?;
+    let stored = incoming.store(&app.engine).await?;
+    keep(&app, &about, name, stored).await
+}
+
+/// Makes a stored blob a file of the caller's.
+pub(super) async fn keep(
+    app: &App,
+    about: &Concerned,
+    name: FileName,
+    stored: upload::Stored,
+) -> Answer<axum::Json<StoredFile>> {
+    let upload::Stored { blob, size, sha256 } = stored;
+    let provider = about.participant(Role::DataProvider)?.id;
     let place = Place::Data(provider, name.clone());
     let file =
         File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
@@ -58,7 +70,7 @@ async fn put(
 }
 
 enum Plan {
-    Store(FileName, sealroom_protocol::ParticipantId),
+    Store(FileName),
     /// It would be refused, unless it is what is stored already.
     Compare(StoredFile, Box<Failure>),
 }
@@ -73,7 +85,8 @@ fn plan(about: &Concerned, name: &str, length: Option<u64>) -> Answer<Plan> {
     let file = DataFile { name: name.clone(), size: 0, sha256: Digest::from_bytes([0; 32]) };
     let any = Command::UploadData { file };
     let Err(rejection) = decide(&about.state, &about.actor(), any, now()) else {
-        return Ok(Plan::Store(name, me.id));
+        about.must_use(Role::DataProvider, Suite::Hybrid)?;
+        return Ok(Plan::Store(name));
     };
     let refusal = Failure::from(rejection);
     let known = me.files.iter().map(|(file, _)| file);

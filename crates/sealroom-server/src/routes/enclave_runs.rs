@@ -16,7 +16,7 @@ use axum::{
 use sealroom_lifecycle::{
     Command,
     state::Run,
-    wire::{FinishRun, PublishIdentity, RunNumber},
+    wire::{FinishRun, JudgeKey, PublishIdentity, RunNumber},
 };
 use sealroom_protocol::{
     ComputationId, FileName, ParticipantId, Role,
@@ -28,6 +28,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(publish))
+        .routes(routes!(judge))
         .routes(routes!(start))
         .routes(routes!(put_result))
         .routes(routes!(put_log))
@@ -46,6 +47,22 @@ async fn publish(
 ) -> Answer<StatusCode> {
     let PublishIdentity { manifest, keys, evidence } = identity;
     let command = Command::PublishIdentity { manifest, keys, evidence };
+    app.engine.execute(holder.id, holder.actor(), command, Along::held(holder.lease)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says whether a released key opens. Harmless when repeated.
+#[utoipa::path(post, path = "/enclave/computations/{id}/keys/judge", tag = "enclave",
+    security(("token" = [])), request_body = JudgeKey,
+    params(("id" = ComputationId, Path), ("x-sealroom-lease" = String, Header)),
+    responses((status = 204), Problems))]
+async fn judge(
+    holder: Holder,
+    State(app): State<App>,
+    Json(judgement): Json<JudgeKey>,
+) -> Answer<StatusCode> {
+    let JudgeKey { participant, release, opens } = judgement;
+    let command = Command::JudgeKey { participant, release, opens };
     app.engine.execute(holder.id, holder.actor(), command, Along::held(holder.lease)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,12 +4,12 @@ use super::Problems;
 use crate::{
     engine::Along,
     extract::{Concerned, Json},
-    problem::Answer,
+    problem::{Answer, Failure},
     server::App,
 };
 use axum::{extract::State, http::StatusCode};
-use sealroom_lifecycle::Command;
-use sealroom_protocol::{ComputationId, KeyRelease, api::Revocation};
+use sealroom_lifecycle::{Command, Event};
+use sealroom_protocol::{ComputationId, KeyRelease, ParticipantId, Release, api::Revocation};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -25,9 +25,64 @@ async fn release(
     State(app): State<App>,
     Json(release): Json<KeyRelease>,
 ) -> Answer<StatusCode> {
+    provide(&app, &about, Release::Hybrid(release)).await
+}
+
+/// Releases a key, and waits a while for the enclave to say whether it opens.
+pub(super) async fn provide(app: &App, about: &Concerned, release: Release) -> Answer<StatusCode> {
+    let (role, digest) = (release.role(), release.digest());
     let command = Command::Provision { release };
-    app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
+    let state = app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
+    let me = state.participant_of(&about.caller.email, role).ok_or_else(Failure::broken)?;
+    let waits = me
+        .release
+        .as_ref()
+        .is_some_and(|known| !known.accepted && known.release.digest() == digest);
+    if waits {
+        let judged = refused(app, about.id, me.id, state.head.0);
+        let judged = tokio::time::timeout(app.config.key_judgement, judged);
+        // No word in time, or a server that stops: the key is kept, and tried when the run starts.
+        if let Some(Ok(true)) =
+            app.stop.run_until_cancelled(judged).await.map(|w| w.unwrap_or(Ok(false)))
+        {
+            let detail = "the key does not open with the enclave identity that stands: it was sealed \
+                          to another one, or altered";
+            let hint =
+                "fetch the computation again, and seal the key to the identity that it has now";
+            return Err(Failure::invalid(detail, hint));
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Waits for what becomes of the key that `participant` released with record `after`: whether the
+/// enclave refuses it.
+async fn refused(
+    app: &App,
+    id: ComputationId,
+    participant: ParticipantId,
+    mut after: u64,
+) -> Answer<bool> {
+    loop {
+        let wait = app.config.key_judgement;
+        for record in app.engine.records_after(id, Some(after), wait).await? {
+            after = record.seq;
+            match record.event {
+                Event::KeyRefused { participant: whose } if whose == participant => {
+                    return Ok(true);
+                }
+                Event::KeyAccepted { participant: whose }
+                | Event::KeyProvisioned { participant: whose, .. }
+                | Event::KeyRevoked { participant: whose }
+                    if whose == participant =>
+                {
+                    return Ok(false);
+                }
+                Event::IdentityWithdrawn { .. } | Event::RunStarted { .. } => return Ok(false),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Takes the caller's key back: until the run starts, and for every run after that.

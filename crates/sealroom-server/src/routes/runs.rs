@@ -3,14 +3,22 @@
 use super::Problems;
 use crate::{
     db::files::Place,
+    engine::Along,
     extract::{Components, Concerned, component},
     problem::{Answer, Failure},
     server::App,
     stream, view,
 };
 use axum::{extract::State, response::Response};
-use sealroom_lifecycle::state::{Run, RunEnd};
-use sealroom_protocol::{ComputationId, FileName, Role, api::RunDetail, receipt::RunStatus};
+use sealroom_lifecycle::{
+    Command,
+    state::{Run, RunEnd},
+};
+use sealroom_protocol::{
+    ComputationId, FileName, Role,
+    api::RunDetail,
+    receipt::{RunStatus, SealedResult},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -40,8 +48,10 @@ fn ended(run: &Run) -> Answer<&RunEnd> {
 async fn show(
     about: Concerned,
     Components((_, number)): Components<(String, String)>,
+    State(app): State<App>,
 ) -> Answer<axum::Json<RunDetail>> {
-    Ok(axum::Json(view::run_detail(find(&about, &number)?)))
+    let run = find(&about, &number)?;
+    Ok(axum::Json(view::run_detail(app.engine.db(), &about.state, run).await?))
 }
 
 /// The caller's own sealed result. For a result consumer.
@@ -62,15 +72,28 @@ async fn result(
         let detail = format!("run {number} did not succeed and has no results");
         return Err(Failure::wrong_state(detail, "see why with `sealroom status`"));
     }
-    let mine = |result: &&sealroom_protocol::receipt::SealedResult| {
-        result.consumer == me.id.index && result.name.as_str() == name
-    };
+    let mine =
+        |result: &&SealedResult| result.consumer == me.id.index && result.name.as_str() == name;
     let found = end.results.iter().find(mine).ok_or_else(|| {
         Failure::not_found(format!("run {number} has no result of this name for {}", me.id))
             .hint("list yours with `sealroom status`")
     })?;
-    let place = Place::Result(run.number, found.consumer, found.name.clone());
-    stream::file(&app.engine, about.id, &place, found.sha256, "application/octet-stream").await
+    send_result(&app, &about, run.number, found, "application/octet-stream").await
+}
+
+/// Streams a result of the caller's, and notes that it was fetched.
+pub(super) async fn send_result(
+    app: &App,
+    about: &Concerned,
+    run: u32,
+    result: &SealedResult,
+    media_type: &'static str,
+) -> Answer<Response> {
+    let place = Place::Result(run, result.consumer, result.name.clone());
+    let sent = stream::file(&app.engine, about.id, &place, result.sha256, media_type).await?;
+    let command = Command::FetchResult { run };
+    app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
+    Ok(sent)
 }
 
 /// The sealed log of a run, if one was kept. For the code provider.

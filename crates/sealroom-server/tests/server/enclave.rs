@@ -10,7 +10,8 @@ use sealroom_lifecycle::{
 };
 use sealroom_protocol::{
     Base64, ComputationId, Digest, Evidence, EvidenceKind, FileContext, FileKind, IdentityKeys,
-    Manifest, ParticipantId, Role, Timestamp, archive,
+    Manifest, ParticipantId, Release, Role, Timestamp,
+    archive::{self, Clear},
     context::result_path,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
     receipt::{Receipt, RunStatus, SealedLog, SealedResult},
@@ -78,7 +79,7 @@ impl Enclave {
     pub(crate) fn identity(&mut self) -> PublishIdentity {
         let state = self.state();
         let tar = self.client.get(&self.path("/code")).success().body;
-        let code = archive::read(tar.as_slice(), |_| Ok(())).unwrap();
+        let code = archive::read(tar.as_slice(), Clear::Entrypoint, |_| Ok(())).unwrap();
         assert_eq!(code, state.code.as_ref().unwrap().files);
         let part = |p: &sealroom_lifecycle::state::Participant| {
             let (public_key, suite, _) = p.registered.unwrap();
@@ -131,7 +132,8 @@ impl Enclave {
         let state = self.state();
         let identity = self.signing.public();
         let open = |p: &sealroom_lifecycle::state::Participant| {
-            let (release, _) = p.release.clone().expect("released");
+            let released = p.release.clone().expect("released");
+            let Release::Hybrid(release) = released.release else { panic!("the native suite") };
             let expected = Expected {
                 computation: self.computation,
                 role: p.id.role,

@@ -20,6 +20,8 @@ pub(crate) fn config(dir: &tempfile::TempDir) -> Config {
     let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("data"));
     config.local_enclaves = LocalEnclaves::Off;
     config.long_poll = Duration::from_millis(300);
+    // The enclaves of these tests say nothing of keys, but where a test is about that.
+    config.key_judgement = Duration::ZERO;
     config.grace = Duration::from_secs(2);
     config
 }
