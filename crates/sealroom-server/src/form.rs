@@ -108,13 +108,16 @@ mod tests {
     const LIMITS: Limits = Limits { max_bytes: 100, idle: Duration::from_secs(5) };
 
     async fn read(body: &'static [u8]) -> Result<(String, Vec<u8>), String> {
+        // Byte by byte: nothing may depend on how the network cuts it.
+        let pieces = stream::iter(body.chunks(1).map(|byte| Ok::<_, std::io::Error>(byte)));
+        read_all(Body::from_stream(pieces)).await
+    }
+
+    async fn read_all(body: Body) -> Result<(String, Vec<u8>), String> {
         let mut headers = HeaderMap::new();
         let typed = "multipart/form-data; boundary=b0".parse().unwrap();
         headers.insert(header::CONTENT_TYPE, typed);
-        // Byte by byte: nothing may depend on how the network cuts it.
-        let pieces = stream::iter(body.chunks(1).map(|byte| Ok::<_, std::io::Error>(byte)));
-        let (name, mut incoming) =
-            file(&headers, Body::from_stream(pieces), LIMITS).await.map_err(said)?;
+        let (name, mut incoming) = file(&headers, body, LIMITS).await.map_err(said)?;
         let mut content = Vec::new();
         while let Some(piece) = incoming.next().await.map_err(said)? {
             content.extend_from_slice(&piece);
@@ -190,5 +193,17 @@ mod tests {
         }
         let pieces = Incoming::of_pieces(stream::empty(), LIMITS).into_pieces();
         assert_eq!(pieces.count().await, 0);
+    }
+
+    /// Fuzz target: `cargo bolero test -p sealroom-server fuzz_form`.
+    #[test]
+    fn fuzz_form() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        bolero::check!().for_each(|bytes: &[u8]| {
+            let start = b"--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"";
+            for body in [bytes.to_vec(), [start, bytes].concat()] {
+                drop(runtime.block_on(read_all(Body::from(body))));
+            }
+        });
     }
 }
