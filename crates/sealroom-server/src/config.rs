@@ -1,6 +1,11 @@
 //! How the server is started. Everything has a default that works on one machine.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use crate::git::GITHUB;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Enclaves that the server starts on its own machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +14,54 @@ pub enum LocalEnclaves {
     Off,
     /// Up to so many at once, one of them idle.
     Max(u32),
+}
+
+/// Code that the server fetches from public GitHub repositories with the system's git, when a code
+/// provider of the 2022 suite asks for it. Such code is in clear for the server and all participants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitAccess {
+    /// How long one fetch may take, and how long one may wait for its turn.
+    pub time_limit: Duration,
+    base: String,
+    program: PathBuf,
+}
+
+impl Default for GitAccess {
+    fn default() -> Self {
+        let base = GITHUB.to_owned();
+        Self { time_limit: Duration::from_secs(120), base, program: "git".into() }
+    }
+}
+
+impl GitAccess {
+    /// For tests: looks for all repositories below `base`, an address that ends with a slash and may
+    /// be of any scheme (`file:///some/folder/`), instead of GitHub.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn danger_instead_of_github(base: &str) -> Self {
+        Self { base: base.to_owned(), ..Self::default() }
+    }
+
+    /// The same with another program for git.
+    #[cfg(test)]
+    pub(crate) fn with_program(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
+    }
+
+    /// What the address of every repository begins with.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The only protocol that git may speak.
+    pub(crate) fn scheme(&self) -> &str {
+        self.base.split_once(':').map_or("https", |(scheme, _)| scheme)
+    }
+
+    /// git.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
 }
 
 /// How the server is started.
@@ -29,6 +82,8 @@ pub struct Config {
     pub enclave_program: Option<PathBuf>,
     /// The Python environment, passed to local enclaves; they look for it themselves if absent.
     pub runtime: Option<PathBuf>,
+    /// Whether code is fetched from GitHub; it is not if absent.
+    pub code_from_git: Option<GitAccess>,
     /// Largest data or result file, in bytes.
     pub max_upload_bytes: u64,
     /// Largest code archive, in bytes.
@@ -60,6 +115,7 @@ impl Config {
             local_enclaves: LocalEnclaves::Max(16),
             enclave_program: None,
             runtime: None,
+            code_from_git: None,
             max_upload_bytes: 64 << 30,
             // A full archive (`archive::MAX_TOTAL`) with the headers of its files around it.
             max_code_bytes: (2 << 30) + (100 << 20),

@@ -46,6 +46,12 @@ pub enum ServeError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// Code is to be fetched from GitHub, and there is no git.
+    #[error("cannot run git, which fetches code from GitHub")]
+    NoGit {
+        /// Why.
+        source: std::io::Error,
+    },
     /// The account is there and may do something else.
     #[error("the account {email} is there already, with kind `{kind}`", kind = kind.name())]
     OtherKind {
@@ -74,6 +80,7 @@ impl ServeError {
             Self::NoEnclave { .. } => {
                 "build it with `make setup`, or start without local enclaves: --local-enclaves off"
             }
+            Self::NoGit { .. } => "install git, or start without --allow-git",
             Self::OtherKind { .. } => "name its own kind, or choose another e-mail address",
             Self::Migrate(_) | Self::Stored(_) => {
                 "run the version of `sealroom` that wrote this data directory, or a newer one"

@@ -8,6 +8,7 @@
 //! - `db`, `blobs`, `upload`: the database, the files, and how a stream becomes a stored file
 //! - `engine`: load a computation, decide, store, tell
 //! - `auth`: accounts and tokens
+//! - `git`: code from GitHub, if the operator allows it
 //! - `routes`: the HTTP interface, a file for each subject
 //! - `view`: what a computation looks like to a caller
 //! - `sweeper`, `supervisor`: leases that ran out, enclaves on this machine
@@ -24,6 +25,7 @@ mod drain;
 mod engine;
 mod extract;
 mod form;
+mod git;
 mod metrics;
 mod net;
 mod problem;
@@ -38,6 +40,6 @@ mod upload;
 mod view;
 
 pub use auth::AccountKind;
-pub use config::{Config, LocalEnclaves};
+pub use config::{Config, GitAccess, LocalEnclaves};
 pub use error::ServeError;
 pub use server::{add_account, openapi, serve};

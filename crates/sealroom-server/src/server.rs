@@ -6,6 +6,7 @@ use crate::{
     blobs::Blobs,
     db::Db,
     engine::Engine,
+    git::Fetcher,
     metrics::Metrics,
     net, routes, setup,
     supervisor::Supervisor,
@@ -25,6 +26,7 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
+    pub(crate) git: Fetcher,
     pub(crate) openapi: String,
     /// Long polls and event streams end with it.
     pub(crate) stop: CancellationToken,
@@ -57,6 +59,7 @@ pub async fn serve(
     setup::private_dir(&spool)?;
     // Servers may share a PostgreSQL database, but never local enclaves or a SQLite file.
     let _lock = setup::DataDirLock::take(&config.data_dir)?;
+    let git = Fetcher::open(&config).await?;
     let db = open_database(&config.data_dir, config.database.as_deref()).await?;
     let blobs = match &config.blobs {
         Some(location) => Blobs::open(location)?,
@@ -84,6 +87,7 @@ pub async fn serve(
         engine: engine.clone(),
         tokens,
         metrics,
+        git,
         openapi,
         stop: stop.clone(),
         claimed,

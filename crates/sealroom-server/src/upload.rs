@@ -14,7 +14,7 @@ use axum::{
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use sealroom_protocol::Digest;
-use sealroom_seal::Hasher;
+use sealroom_seal::{Hashed, Hasher};
 use std::{io::Write as _, path::Path, time::Duration};
 
 /// Pieces of a blob that may be on their way to the store at once.
@@ -142,6 +142,20 @@ impl Incoming {
         }
         Ok((file, self.received, self.hasher.finish()))
     }
+}
+
+/// The size and digest of a spooled file, which is at its start again.
+pub(crate) async fn measured(mut file: std::fs::File) -> Answer<(std::fs::File, u64, Digest)> {
+    let task = tokio::task::spawn_blocking(move || {
+        let mut hashed = Hashed::new(&mut file);
+        std::io::copy(&mut hashed, &mut std::io::sink())?;
+        let (_, size, sha256) = hashed.finish();
+        std::io::Seek::rewind(&mut file)?;
+        Ok((file, size, sha256))
+    });
+    task.await
+        .map_err(|error| Failure::internal("a task failed", &error))?
+        .map_err(|error: std::io::Error| Failure::internal("cannot read a spooled file", &error))
 }
 
 /// Stores a spooled file as a blob.

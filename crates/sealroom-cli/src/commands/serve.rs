@@ -1,6 +1,6 @@
 use super::CommandResult;
 use crate::{error::CliError, term::print};
-use sealroom_server::{Config, LocalEnclaves};
+use sealroom_server::{Config, GitAccess, LocalEnclaves};
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Run the server, and enclaves on this machine
@@ -33,6 +33,11 @@ pub(crate) struct Args {
     /// Largest data file, in bytes
     #[arg(long, default_value_t = 64 << 30, value_name = "BYTES")]
     max_upload: u64,
+    /// Fetch code from public GitHub repositories when a client of 2022 asks for it
+    ///
+    /// Needs git on this machine. Such code is in clear for the server and for every participant.
+    #[arg(long)]
+    allow_git: bool,
 }
 
 pub(crate) fn run(args: &Args) -> CommandResult {
@@ -52,6 +57,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         blobs: args.blobs.clone(),
         local_enclaves,
         runtime: args.runtime.clone(),
+        code_from_git: args.allow_git.then(GitAccess::default),
         max_upload_bytes: args.max_upload,
         lease: Duration::from_secs(args.lease),
         ..Config::new(args.listen, args.data_dir.clone())

@@ -6,9 +6,10 @@ use crate::{
     engine::now,
     extract::{Concerned, Json},
     form,
+    git::GitSource,
     problem::{Answer, Failure},
     server::App,
-    upload::Limits,
+    upload::{self, Limits},
 };
 use axum::{
     extract::{Request, State},
@@ -18,7 +19,7 @@ use axum::{
 use sealroom_lifecycle::{Command, decide, event::DataFile, state};
 use sealroom_protocol::{
     CodeFile, ComputationId, Digest, FileName, PublicKey, Release, Role, Suite,
-    api::{Phase, Provisioning, StoredFile},
+    api::{Phase, Provisioning, Repository, StoredFile},
     receipt::{RunStatus, SINGLE},
     release::SodiumRelease,
 };
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(status))
         .routes(routes!(upload_code))
+        .routes(routes!(fetch_code))
         .routes(routes!(upload_data))
         .routes(routes!(provision))
         .routes(routes!(results))
@@ -116,6 +118,32 @@ async fn upload_code(
     request: Request,
 ) -> Answer<axum::Json<Vec<CodeFile>>> {
     code::receive(&app, &about, request, Suite::Sodium).await
+}
+
+/// Fetches the code, in clear, from a public GitHub repository, if the server's operator allows it. For a
+/// code provider of the suite `sodium`.
+///
+/// Harmless when repeated while the repository stands still.
+#[utoipa::path(post, path = "/computations/{id}/repository", tag = "2022 client",
+    security(("token" = [])), params(("id" = ComputationId, Path)), request_body = Repository,
+    responses((status = 200, body = Vec<CodeFile>), Problems))]
+async fn fetch_code(
+    about: Concerned,
+    State(app): State<App>,
+    Json(Repository { github }): Json<Repository>,
+) -> Answer<axum::Json<Vec<CodeFile>>> {
+    let refused = code::would_refuse(&about)?;
+    about.must_use(Role::CodeProvider, Suite::Sodium)?;
+    app.git.allowed()?;
+    let source = GitSource::parse(&github.repository_url, github.ref_name.as_deref())?;
+    let tar = app.git.fetch(&source).await?;
+    let (tar, size, sha256) = upload::measured(tar).await?;
+    match refused {
+        // The same again, because the answer got lost?
+        Some((known, _)) if known.archive == sha256 => Ok(axum::Json(known.files)),
+        Some((_, rejection)) => Err(rejection.into()),
+        None => code::keep(&app, &about, tar, size, sha256).await,
+    }
 }
 
 /// Stores a sealed file, from a form. For a data provider of the suite `sodium`.

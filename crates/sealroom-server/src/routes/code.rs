@@ -16,7 +16,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use sealroom_lifecycle::{Command, decide};
+use sealroom_lifecycle::{Command, Rejection, decide, state::Code};
 use sealroom_protocol::{
     CodeFile, ComputationId, Digest, Role, Suite,
     archive::{self, ArchiveError, Clear},
@@ -57,21 +57,27 @@ pub(super) async fn receive(
         Suite::Hybrid => Incoming::new(&parts.headers, body, limits),
         Suite::Sodium => Ok(form::file(&parts.headers, body, limits).await?.1),
     };
-    // Asked with no digest that could be right: whether any code would be taken now.
-    let any = Command::UploadCode { files: vec![], archive: Digest::from_bytes([0; 32]) };
-    if let Err(rejection) = decide(&about.state, &about.actor(), any, now()) {
-        let mine = about.participant(Role::CodeProvider).is_ok();
-        let Some(known) = about.state.code.as_ref().filter(|_| mine) else {
-            return Err(rejection.into());
-        };
+    if let Some((known, rejection)) = would_refuse(about)? {
         // The same again, because the answer got lost?
         let (_, digest) = incoming().await?.digest().await?;
         let same = digest == known.archive;
-        return if same { Ok(axum::Json(known.files.clone())) } else { Err(rejection.into()) };
+        return if same { Ok(axum::Json(known.files)) } else { Err(rejection.into()) };
     }
     about.must_use(Role::CodeProvider, suite)?;
     let (file, size, sha256) = incoming().await?.spool(&app.config.data_dir.join("tmp")).await?;
     keep(app, about, file, size, sha256).await
+}
+
+/// Whether other code than what is stored would be refused now. An error if any would be.
+pub(super) fn would_refuse(about: &Concerned) -> Answer<Option<(Code, Rejection)>> {
+    // Asked with no digest that could be right.
+    let any = Command::UploadCode { files: vec![], archive: Digest::from_bytes([0; 32]) };
+    let Err(rejection) = decide(&about.state, &about.actor(), any, now()) else { return Ok(None) };
+    let mine = about.participant(Role::CodeProvider).is_ok();
+    match about.state.code.as_ref().filter(|_| mine) {
+        Some(known) => Ok(Some((known.clone(), rejection))),
+        None => Err(rejection.into()),
+    }
 }
 
 /// Checks a spooled archive and stores it as the code.
