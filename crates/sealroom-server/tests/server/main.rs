@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod client_2022;
 mod enclave;
 mod events;
 mod harness;
