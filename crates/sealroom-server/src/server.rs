@@ -13,7 +13,7 @@ use crate::{
     sweeper,
 };
 use sealroom_protocol::Email;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, pin::Pin, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -48,10 +48,29 @@ impl std::ops::Deref for App {
 ///
 /// # Errors
 /// Every [`ServeError`].
-pub async fn serve(
+pub fn serve<'a>(
     config: Config,
-    ready: impl FnOnce(SocketAddr),
-    shutdown: impl Future<Output = ()>,
+    ready: impl FnOnce(SocketAddr) + Send + 'a,
+    shutdown: impl Future<Output = ()> + Send + 'a,
+) -> Boxed<'a, Result<(), ServeError>> {
+    serve_boxed(config, Box::new(ready), Box::pin(shutdown))
+}
+
+/// A future whose code is generated here, once, and not in every program that calls it.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+fn serve_boxed<'a>(
+    config: Config,
+    ready: Box<dyn FnOnce(SocketAddr) + Send + 'a>,
+    shutdown: Boxed<'a, ()>,
+) -> Boxed<'a, Result<(), ServeError>> {
+    Box::pin(run(config, ready, shutdown))
+}
+
+async fn run(
+    config: Config,
+    ready: Box<dyn FnOnce(SocketAddr) + Send + '_>,
+    shutdown: Boxed<'_, ()>,
 ) -> Result<(), ServeError> {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     setup::data_dir(&config.data_dir)?;
