@@ -27,6 +27,7 @@ demo: setup
 
 test: setup
 	scripts/setup-test-tools
+	scripts/setup-client-2022
 	scripts/with-postgres scripts/with-s3 $(CARGO) test --release --locked --workspace --no-fail-fast
 
 lint: setup

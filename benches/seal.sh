@@ -55,6 +55,11 @@ for round in $(seq "$rounds"); do
             printf 'open%s %s\n' "$threads" "$("$bench" open "$work/sealed" "$work/copy" "$threads")"
             rm -f "$work/copy"
         done
+        rm -f "$work/sealed"; sync
+        printf 'box %s\n' "$("$bench" box "$work/plain" "$work/sealed" 1)"
+        rm -f "$work/copy"; sync
+        printf 'unbox %s\n' "$("$bench" unbox "$work/sealed" "$work/copy" 1)"
+        rm -f "$work/copy"
         printf 'cipher1 %s\n' "$(cipher)"
         printf 'cipher2 %s\n' "$(cipher -multi 2)"
     } >>"$times"
@@ -76,7 +81,8 @@ print("|---|---|---|---|---|")
 rows = [("AES-256-GCM alone, 64 KiB, 1 process", "cipher1"), ("the same, 2 processes", "cipher2"),
         ("`dd bs=1M` to nowhere", "read"), ("`dd bs=1M` to a file", "dd"), ("`cp`", "cp"),
         ("seal, 1 thread", "seal1"), ("open, 1 thread", "open1"),
-        ("seal, 2 threads", "seal2"), ("open, 2 threads", "open2")]
+        ("seal, 2 threads", "seal2"), ("open, 2 threads", "open2"),
+        ("`sodium`: box", "box"), ("`sodium`: unbox and seal again", "unbox")]
 for label, name in rows:
     bound = ""
     if name[:4] in ("seal", "open"):

@@ -227,10 +227,7 @@ impl<'a> Session<'a> {
     /// keys are there.
     fn judge_keys(&mut self) -> anyhow::Result<()> {
         for participant in &self.state.participants {
-            let Some(released) = &participant.release else { continue };
-            if released.accepted {
-                continue;
-            }
+            let Some(released) = participant.untried() else { continue };
             let (id, digest) = (participant.id, released.release.digest());
             let opened = release::open(&released.release, id, &self.manifest, &self.identity);
             let judgement = JudgeKey { participant: id, release: digest, opens: opened.is_ok() };

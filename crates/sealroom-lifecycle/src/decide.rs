@@ -343,7 +343,8 @@ fn provision(state: &State, me: &Participant, release: Release) -> Decision {
             "see what is missing with `sealroom status`",
         ));
     };
-    if me.release.as_ref().is_some_and(|known| known.release == release) {
+    let known = [&me.release, &me.candidate];
+    if known.into_iter().flatten().any(|known| known.release == release) {
         return Ok(vec![]);
     }
     must_not_run(state)?;
@@ -407,9 +408,8 @@ fn judge_key(
     release: &Digest,
     opens: bool,
 ) -> Vec<Event> {
-    let known = state.participant(participant).and_then(|p| p.release.as_ref());
-    match known.filter(|known| known.release.digest() == *release) {
-        Some(known) if opens && known.accepted => vec![],
+    let untried = state.participant(participant).and_then(|p| p.untried());
+    match untried.filter(|untried| untried.release.digest() == *release) {
         Some(_) if opens => vec![Event::KeyAccepted { participant }],
         Some(_) => vec![Event::KeyRefused { participant }],
         None => vec![],

@@ -57,6 +57,8 @@ pub struct Participant {
     pub done_at: Option<Timestamp>,
     /// What it released to the identity that stands.
     pub release: Option<Released>,
+    /// What it released after one that the enclave has accepted: takes its place once accepted too.
+    pub candidate: Option<Released>,
 }
 
 /// A key that was released to the identity that stands.
@@ -219,6 +221,7 @@ impl State {
                 files: Vec::new(),
                 done_at: None,
                 release: None,
+                candidate: None,
             };
             emails.iter().zip(0..).map(new).collect()
         };
@@ -283,7 +286,7 @@ impl State {
             }
             Event::IdentityWithdrawn { reason } => {
                 self.identity = None;
-                self.participants.iter_mut().for_each(|p| p.release = None);
+                self.participants.iter_mut().for_each(Participant::drop_keys);
                 self.halted = *reason == Withdrawal::KeysRefused;
                 self.run_wanted = true;
             }
@@ -298,22 +301,32 @@ impl State {
                 let participant = self.participant_mut(*participant)?;
                 participant.files.clear();
                 participant.done_at = None;
-                participant.release = None;
+                participant.drop_keys();
             }
             Event::DataDone { participant } => {
                 self.participant_mut(*participant)?.done_at = Some(at);
             }
             Event::KeyProvisioned { participant, release } => {
                 let released = Released { release: release.clone(), at, accepted: false };
-                self.participant_mut(*participant)?.release = Some(released);
+                let participant = self.participant_mut(*participant)?;
+                match &participant.release {
+                    Some(standing) if standing.accepted => participant.candidate = Some(released),
+                    _ => participant.release = Some(released),
+                }
             }
             Event::KeyAccepted { participant } => {
-                let released = self.participant_mut(*participant)?.release.as_mut();
-                released.ok_or("no key is released")?.accepted = true;
+                let participant = self.participant_mut(*participant)?;
+                let tried = participant.candidate.take().or(participant.release.take());
+                let tried = tried.ok_or("no key is released")?;
+                participant.release = Some(Released { accepted: true, ..tried });
             }
-            Event::KeyRevoked { participant } | Event::KeyRefused { participant } => {
-                self.participant_mut(*participant)?.release = None;
+            Event::KeyRefused { participant } => {
+                let participant = self.participant_mut(*participant)?;
+                if participant.candidate.take().is_none() {
+                    participant.release = None;
+                }
             }
+            Event::KeyRevoked { participant } => self.participant_mut(*participant)?.drop_keys(),
             Event::RunRequested => {
                 self.run_wanted = true;
                 self.halted = false;
@@ -482,6 +495,19 @@ impl State {
             lines.push("an enclave has to make its identity".to_owned());
         }
         lines
+    }
+}
+
+impl Participant {
+    /// The release that the enclave has yet to try.
+    #[must_use]
+    pub fn untried(&self) -> Option<&Released> {
+        self.candidate.as_ref().or(self.release.as_ref().filter(|standing| !standing.accepted))
+    }
+
+    fn drop_keys(&mut self) {
+        self.release = None;
+        self.candidate = None;
     }
 }
 

@@ -240,7 +240,7 @@ impl World {
             34 => (account, Command::StartRun),
             37 | 38 => {
                 let participant = ParticipantId { role, index: (n % 2) as u16 };
-                let known = self.state.participant(participant).and_then(|p| p.release.as_ref());
+                let known = self.state.participant(participant).and_then(|p| p.untried());
                 let stale = Digest::of(b"another release");
                 let known = known.map_or(stale, |known| known.release.digest());
                 let release = if n % 5 == 0 { stale } else { known };
@@ -318,6 +318,7 @@ fn check_log(log: &[Record]) {
     let mut done: BTreeMap<ParticipantId, ()> = BTreeMap::new();
     let mut identity: Option<(EnclaveId, PublicKey, Digest)> = None;
     let (mut code, mut running, mut runs) = (false, None, 0);
+    let (mut accepted, mut candidates) = (BTreeSet::new(), BTreeSet::new());
     let (mut succeeded, mut fetched) = (BTreeSet::new(), BTreeSet::new());
     for record in log {
         let by = |id: ParticipantId| {
@@ -350,6 +351,7 @@ fn check_log(log: &[Record]) {
             Event::IdentityWithdrawn { reason } => {
                 assert!(*reason != Withdrawal::CodeReset || !code);
                 identity = None;
+                (accepted, candidates) = Default::default();
                 released.clear();
             }
             Event::DataUploaded { participant, .. } => {
@@ -360,6 +362,8 @@ fn check_log(log: &[Record]) {
                 by(*participant);
                 assert_eq!(running, None);
                 done.remove(participant);
+                accepted.remove(participant);
+                candidates.remove(participant);
                 released.remove(participant);
             }
             Event::DataDone { participant } => {
@@ -386,13 +390,19 @@ fn check_log(log: &[Record]) {
                     }
                 }
                 assert_eq!(running, None);
+                if accepted.contains(participant) {
+                    candidates.insert(*participant);
+                }
                 released.insert(*participant, standing);
             }
             Event::KeyAccepted { participant } | Event::KeyRefused { participant } => {
                 let (enclave, standing, _) = identity.expect("an identity stands");
                 assert_eq!(record.actor, Actor::Enclave(enclave));
                 assert_eq!(released.get(participant), Some(&standing), "a key that was released");
-                if matches!(record.event, Event::KeyRefused { .. }) {
+                let second = candidates.remove(participant);
+                if matches!(record.event, Event::KeyAccepted { .. }) {
+                    accepted.insert(*participant);
+                } else if !second {
                     released.remove(participant);
                 }
             }
@@ -403,6 +413,8 @@ fn check_log(log: &[Record]) {
             }
             Event::KeyRevoked { participant } => {
                 by(*participant);
+                accepted.remove(participant);
+                candidates.remove(participant);
                 assert!(released.remove(participant).is_some());
             }
             Event::RunRequested | Event::Archived | Event::Removed => by_owner(),
@@ -657,6 +669,28 @@ fn a_key_that_does_not_open_is_asked_for_again_of_its_owner_alone() {
     assert!(world.state.ready_to_run());
     assert_eq!(world.send(&machine, judge(true)), Ok(1));
     assert!(world.state.participant(participant).unwrap().release.as_ref().unwrap().accepted);
+
+    // A second key that does not open leaves the first one where it is.
+    let standing =
+        |world: &World| world.state.participant(participant).unwrap().release.clone().unwrap();
+    let first = standing(&world).release;
+    let second = world.release(2, Role::DataProvider, true);
+    let provide = |release: &Release| Command::Provision { release: release.clone() };
+    let judge = |release: &Release, opens| Command::JudgeKey {
+        participant,
+        release: release.digest(),
+        opens,
+    };
+    let account = Actor::Account(email(2));
+    assert_eq!(world.send(&account, provide(&second)), Ok(1));
+    assert_eq!(world.send(&account, provide(&second)), Ok(0), "harmless when repeated");
+    assert_eq!(standing(&world).release, first);
+    assert_eq!(world.send(&machine, judge(&second, false)), Ok(1));
+    assert!(standing(&world).release == first && world.state.ready_to_run());
+    world.send(&account, provide(&second)).unwrap();
+    assert_eq!(world.send(&machine, judge(&second, true)), Ok(1));
+    assert!(standing(&world).release == second && standing(&world).accepted);
+    check_log(&world.log);
 }
 
 #[test]

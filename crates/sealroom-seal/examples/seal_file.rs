@@ -1,20 +1,27 @@
 //! Seals or opens one file and prints the seconds that it took: what `benches/seal.sh` measures.
 //!
 //! ```sh
-//! cargo run --release -p sealroom-seal --example seal_file -- seal|open SOURCE TARGET THREADS
+//! cargo run --release -p sealroom-seal --example seal_file -- seal|open|box|unbox SOURCE TARGET THREADS
 //! ```
-//! The key is a constant: for measuring, and for nothing else.
+//! `box` and `unbox` are of the 2022 client's suite, on one thread; what is unboxed is sealed again, as the
+//! enclave does it. The key is a constant: for measuring, and for nothing else.
 
 use sealroom_seal::{
     FileKey,
+    sodium::{self, SecretboxWriter},
     stream::{open_file, seal_file},
 };
-use std::{error::Error, fs::File, io::Write as _, time::Instant};
+use std::{
+    error::Error,
+    fs::File,
+    io::{self, Write as _},
+    time::Instant,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [what, source, target, threads] = args.as_slice() else {
-        return Err("usage: seal_file seal|open SOURCE TARGET THREADS".into());
+        return Err("usage: seal_file seal|open|box|unbox SOURCE TARGET THREADS".into());
     };
     let (source, target, threads) = (File::open(source)?, File::create(target)?, threads.parse()?);
     let (key, place) = (FileKey::from_bytes(&[7; 32]), b"benches/seal.sh");
@@ -22,8 +29,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     match what.as_str() {
         "seal" => seal_file(&source, &target, &key, place, threads)?,
         "open" => open_file(&source, &target, &key, place, threads)?,
-        other => return Err(format!("`{other}` is neither seal nor open").into()),
+        "box" => {
+            let mut writer = SecretboxWriter::new(target, &key)?;
+            io::copy(&mut &source, &mut writer)?;
+            writer.finish()?.metadata()?.len()
+        }
+        "unbox" => sodium::open(source, &key, target)?.len(),
+        other => return Err(format!("`{other}` is none of seal, open, box, unbox").into()),
     };
-    writeln!(std::io::stdout(), "{:.6}", start.elapsed().as_secs_f64())?;
+    writeln!(io::stdout(), "{:.6}", start.elapsed().as_secs_f64())?;
     Ok(())
 }

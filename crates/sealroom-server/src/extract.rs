@@ -194,15 +194,28 @@ impl<T: DeserializeOwned, const TIMES: usize> FromRequest<App> for Json<T, TIMES
         let bytes = tokio::time::timeout(JSON_TIME, collect(body, limit))
             .await
             .map_err(|_| Failure::stalled())??;
+        // A list would pass for an object whose fields come in order.
+        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first == Some(&b'[') && is_json_text(&bytes) {
+            return Err(misfit("expected an object, found a list"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            if error.is_data() {
-                let hint = "see /openapi.json for what this call takes";
-                Failure::invalid(format!("the body does not fit: {error}"), hint)
+            if is_json_text(&bytes) {
+                misfit(error)
             } else {
                 Failure::malformed(format!("the body is no JSON: {error}"))
             }
         })
     }
+}
+
+fn misfit(problem: impl std::fmt::Display) -> Failure {
+    let hint = "see /openapi.json for what this call takes";
+    Failure::invalid(format!("the body does not fit: {problem}"), hint)
+}
+
+fn is_json_text(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 fn is_json(media_type: &str) -> bool {

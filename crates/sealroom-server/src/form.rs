@@ -93,6 +93,8 @@ impl Incoming {
     /// The pieces of the body, for a reader of forms.
     fn into_pieces(self) -> impl futures::Stream<Item = Result<Bytes, Broken>> {
         stream::try_unfold(self, |mut incoming| async {
+            // A reader of forms takes in all that is ready: let it be one piece at a time.
+            tokio::task::yield_now().await;
             let piece = incoming.next().await.map_err(Broken)?;
             Ok(piece.map(|bytes| (bytes, incoming)))
         })
@@ -103,7 +105,13 @@ impl Incoming {
 mod tests {
     use super::*;
     use futures::StreamExt as _;
-    use std::time::Duration;
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
 
     const LIMITS: Limits = Limits { max_bytes: 100, idle: Duration::from_secs(5) };
 
@@ -193,6 +201,29 @@ mod tests {
         }
         let pieces = Incoming::of_pieces(stream::empty(), LIMITS).into_pieces();
         assert_eq!(pieces.count().await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_fast_sender_does_not_fill_the_memory() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let head = b"--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+        let count = Arc::clone(&taken);
+        let endless = stream::repeat(Bytes::from_static(&[b'x'; 1 << 16])).inspect(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let body = stream::once(async { Bytes::from_static(head) }).chain(endless.take(10_000));
+        let body = Body::from_stream(body.map(Ok::<_, std::io::Error>));
+        let mut headers = HeaderMap::new();
+        let typed = "multipart/form-data; boundary=b0".parse().unwrap();
+        headers.insert(header::CONTENT_TYPE, typed);
+        let limits = Limits { max_bytes: 1 << 40, ..LIMITS };
+        let (_, mut incoming) = file(&headers, body, limits).await.map_err(said).unwrap();
+        let mut read = 0;
+        for _ in 0..50 {
+            read += incoming.next().await.map_err(said).unwrap().unwrap().len();
+            let ahead = (taken.load(Ordering::Relaxed) << 16) - read;
+            assert!(ahead <= 4 << 16, "{ahead} bytes are held");
+        }
     }
 
     /// Fuzz target: `cargo bolero test -p sealroom-server fuzz_form`.

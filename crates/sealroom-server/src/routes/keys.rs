@@ -34,10 +34,7 @@ pub(super) async fn provide(app: &App, about: &Concerned, release: Release) -> A
     let command = Command::Provision { release };
     let state = app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
     let me = state.participant_of(&about.caller.email, role).ok_or_else(Failure::broken)?;
-    let waits = me
-        .release
-        .as_ref()
-        .is_some_and(|known| !known.accepted && known.release.digest() == digest);
+    let waits = me.untried().is_some_and(|untried| untried.release.digest() == digest);
     if waits {
         let judged = refused(app, about.id, me.id, state.head.0);
         let judged = tokio::time::timeout(app.config.key_judgement, judged);
