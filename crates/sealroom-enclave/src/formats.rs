@@ -71,7 +71,7 @@ impl Source for Opened {
 /// A file that is being sealed.
 pub(crate) enum Sealing {
     Hybrid(SealWriter<Hashed<File>>),
-    Sodium(SecretboxWriter<File>),
+    Sodium(Box<SecretboxWriter<File>>),
 }
 
 impl Sealing {
@@ -86,7 +86,9 @@ impl Sealing {
         match suite {
             Suite::Hybrid => SealWriter::new(Hashed::new(file), key, &context.associated_data())
                 .map(Self::Hybrid),
-            Suite::Sodium => SecretboxWriter::new(file, key).map(Self::Sodium),
+            Suite::Sodium => {
+                SecretboxWriter::new(file, key).map(|writer| Self::Sodium(Box::new(writer)))
+            }
         }
     }
 
