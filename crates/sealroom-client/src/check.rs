@@ -3,7 +3,7 @@
 use sealroom_attest::{Check, Group, Verdict};
 use sealroom_protocol::{
     CodeFile, ComputationId, Digest, Email, LogPolicy, Manifest, ParticipantId, Policy, PublicKey,
-    Role, api,
+    Role, Suite, api,
     code::code_digest,
     manifest::{CanonicalManifest, ParticipantPart},
 };
@@ -73,12 +73,14 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
     checks.extend(expected.created.map(|created| check_roster(manifest, created)));
     checks.extend(expected.verified.map(|seen| check_unchanged(seen, canonical.digest())));
     checks.push(check_code(manifest, expected));
-    checks.extend(manifest.participants().filter_map(|(id, part)| check_suite(id, part)));
+    let suites = manifest.participants();
+    checks.extend(suites.filter_map(|(id, part)| check_suite(id, part, expected.bounds)));
     checks.push(check_limits(manifest, expected));
     checks.push(check_jail(manifest, expected));
     // The digest is computed here, from the text that was checked: nobody's word for it counts.
     let report_data = identity.keys.report_data(&canonical.digest(), &[]);
     checks.push(check_sealing_key(identity));
+    checks.push(check_shown_key(identity));
     checks.extend(
         sealroom_attest::verify(&identity.evidence, &report_data, &expected.attestation).checks,
     );
@@ -118,7 +120,8 @@ fn check_dev_mode(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
 
 fn check_participant(manifest: &Manifest, email: &Email, (role, key): (Role, PublicKey)) -> Check {
     let with_key: Vec<_> = manifest.participants.iter().filter(|p| p.public_key == key).collect();
-    let mine = |p: &&ParticipantPart| p.role == role && p.email == *email;
+    let native = |p: &&ParticipantPart| p.suite == Suite::Hybrid;
+    let mine = |p: &&ParticipantPart| p.role == role && p.email == *email && native(p);
     if with_key.len() == 1 && with_key.iter().all(mine) {
         let text = format!("you are in it as {role}, with your key {}", short(&key));
         return Check::passed(Group::Computation, "participant", text);
@@ -149,22 +152,25 @@ fn check_public_key(manifest: &Manifest, email: &Email, key: PublicKey) -> Check
 }
 
 /// What a participant's formats can't protect.
-fn check_suite(id: ParticipantId, part: &ParticipantPart) -> Option<Check> {
+fn check_suite(id: ParticipantId, part: &ParticipantPart, bounds: &Policy) -> Option<Check> {
     if part.suite.binds_places() {
         return None;
     }
     let problem = match id.role {
-        Role::CodeProvider => {
-            "the server could exchange its modules for each other, or for older ones, before this manifest"
-        }
+        Role::CodeProvider => "it signs no list of its files: they are the server's word",
         Role::DataProvider => {
             "it signs no list of its files: the server could leave some out, repeat or reorder them"
         }
         Role::ResultConsumer => "the server could give it the result of another run, or nothing",
     };
-    let text = format!("{id} {} uses the 2022 suite `{}`: {problem}", part.email, part.suite);
-    let hint = "create computations with `sealroom new --suites hybrid` to rule it out";
-    Some(Check::failed(Group::Computation, "suite-unbound", text, hint).warned())
+    let text = format!(
+        "{id} {} uses the 2022 suite `{}`: {problem}; and its client gives what the safety words stand \
+         for to whatever enclave the server shows it",
+        part.email, part.suite
+    );
+    let hint = "ask the owner for a computation made with `sealroom new --suites hybrid`";
+    let check = Check::failed(Group::Computation, "suite-unbound", text, hint);
+    Some(if bounds.allows(part.suite) { check.warned() } else { check })
 }
 
 fn check_roster(manifest: &Manifest, created: &api::NewComputation) -> Check {
@@ -217,6 +223,7 @@ fn check_code(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
             format!("the code is {found}, you named {wanted}"),
             "ask the code provider which digest is right; do not approve",
         ),
+        None if !code_is_signed(manifest) => unsigned_code(manifest, found, expected),
         None => {
             let sealed = manifest.code.iter().filter(|f| f.sealed).count();
             let text =
@@ -224,6 +231,28 @@ fn check_code(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
             Check::passed(Group::Code, "code-noted", text)
         }
     }
+}
+
+/// Who has data at stake does not release its key to code that nobody answers for.
+fn unsigned_code(manifest: &Manifest, found: Digest, expected: &Expectation<'_>) -> Check {
+    let text = format!(
+        "the code is the server's word, for its provider uses the 2022 suite: digest {found}"
+    );
+    let hint = "ask the code provider for the digest of its archive, which `sealroom code digest --archive \
+                FILE` prints, and add it as --code-digest";
+    let check = Check::failed(Group::Code, "code-unsigned", text, hint);
+    let mine = |key: &PublicKey| {
+        expected.public_key == Some(*key) || expected.keys.iter().any(|(_, known)| known == key)
+    };
+    let mut providers = manifest.participants.iter().filter(|p| p.role == Role::DataProvider);
+    let at_stake = providers.any(|provider| mine(&provider.public_key));
+    if at_stake { check } else { check.warned() }
+}
+
+/// Whether the code provider approves the manifest, and with it the digests of its files.
+fn code_is_signed(manifest: &Manifest) -> bool {
+    let mut providers = manifest.participants.iter().filter(|p| p.role == Role::CodeProvider);
+    providers.all(|provider| provider.suite.binds_places())
 }
 
 fn check_unchanged(seen: Digest, found: Digest) -> Check {
@@ -294,6 +323,21 @@ fn check_sealing_key(identity: &api::Identity) -> Check {
             Check::failed(Group::Identity, "bad-keys", error.to_string(), hint)
         }
     }
+}
+
+/// The 2022 client seals to a key that the server shows in a field of its own.
+fn check_shown_key(identity: &api::Identity) -> Check {
+    let (key, quote) = (identity.keys.signing, identity.evidence.quote.to_string());
+    if identity.public_key == key.as_bytes() && identity.quote == quote {
+        return Check::passed(
+            Group::Identity,
+            "identity-key",
+            format!("the identity's key is {key}"),
+        );
+    }
+    let text = "the server shows the 2022 client another key or quote than this identity's";
+    let hint = "do not release a key; the server has a fault, or lies";
+    Check::failed(Group::Identity, "other-identity-shown", text, hint)
 }
 
 fn short(key: &PublicKey) -> String {

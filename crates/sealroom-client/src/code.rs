@@ -183,6 +183,17 @@ impl Session<'_> {
     }
 }
 
+/// The one value that stands for the code in an archive, as the 2022 client leaves one behind.
+///
+/// # Errors
+/// [`ClientError::Io`], [`ClientError::Archive`].
+pub fn digest_of_archive(path: &Path) -> Result<Digest, ClientError> {
+    let file =
+        File::open(path).map_err(|source| ClientError::Io { path: path.to_owned(), source })?;
+    let files = archive::read(io::BufReader::new(file).take(MAX_ARCHIVE), Clear::Any, |_| Ok(()))?;
+    Ok(code_digest(&files))
+}
+
 /// The one value that stands for a whole code.
 #[must_use]
 pub fn digest(files: &[CodeFile]) -> Digest {

@@ -3,13 +3,14 @@
 use crate::lock;
 use sealroom_lifecycle::State;
 use sealroom_protocol::{
-    CodeFile, Digest, EvidenceKind, Manifest, Suite,
+    CodeFile, Digest, EvidenceKind, Manifest, PublicKey, Suite,
     manifest::{
         CanonicalManifest, ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart,
         VERSION as MANIFEST_VERSION,
     },
 };
 use sealroom_sandbox::RuntimeReport;
+use std::collections::BTreeSet;
 
 /// The version of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -21,6 +22,8 @@ pub(crate) enum ComposeError {
     NotJoined(String),
     #[error("{0} uses the suite `{1}`, which the policy does not allow")]
     Suite(String, Suite),
+    #[error("two participants have registered the same key")]
+    SharedKey,
     #[error("the policy can't be enforced")]
     Policy(#[from] sealroom_protocol::policy::PolicyError),
     #[error("the Python environment is not what its lock file says")]
@@ -43,7 +46,7 @@ pub(crate) fn manifest(
 ) -> Result<CanonicalManifest, ComposeError> {
     state.policy.check()?;
     let participant = |p: &sealroom_lifecycle::state::Participant| match p.registered {
-        Some((_, suite, _)) if !state.policy.suites.contains(&suite) => {
+        Some((_, suite, _)) if !state.policy.allows(suite) => {
             Err(ComposeError::Suite(p.id.to_string(), suite))
         }
         Some((public_key, suite, _)) => {
@@ -51,6 +54,11 @@ pub(crate) fn manifest(
         }
         None => Err(ComposeError::NotJoined(p.id.to_string())),
     };
+    let keys: BTreeSet<PublicKey> =
+        state.participants.iter().filter_map(|p| Some(p.registered?.0)).collect();
+    if keys.len() != state.participants.len() {
+        return Err(ComposeError::SharedKey);
+    }
     let report = environment.report;
     let packages = lock::packages(&report.packages, environment.lock)?;
     Ok(Manifest {

@@ -25,6 +25,10 @@ pub(crate) enum KeyRefusal {
     Missing(ParticipantId),
     #[error("the key of the {id} is refused")]
     Release { id: ParticipantId, source: ReleaseRefusal },
+    /// A sealed box of the 2022 suite does not say whose it is: somebody who has seen it could sign it as
+    /// his own, and pass for one who knows the words.
+    #[error("{0} and {1} have released the same file key")]
+    SharedKey(ParticipantId, ParticipantId),
     /// Names nobody: who is right is not for the enclave to say.
     #[error("the safety words of the participants differ")]
     SafetyWords,
@@ -52,9 +56,23 @@ pub(crate) fn open_all(
             inventory: opened.inventory.unwrap_or_else(|| listed_by_server(participant)),
         });
     }
+    if let Some((one, other)) = shared_key(&released) {
+        return Err(KeyRefusal::SharedKey(one, other));
+    }
     // All are compared, whatever the first ones say.
     let all_equal = words.windows(2).fold(true, |equal, pair| equal & (pair[0] == pair[1]));
     if all_equal { Ok(released) } else { Err(KeyRefusal::SafetyWords) }
+}
+
+/// Two participants with one file key. Every pair is compared, in constant time.
+fn shared_key(released: &[Released]) -> Option<(ParticipantId, ParticipantId)> {
+    let pairs = released
+        .iter()
+        .enumerate()
+        .flat_map(|(n, one)| released.iter().skip(n + 1).map(move |other| (one, other)));
+    pairs.fold(None, |found, (one, other)| {
+        if one.file_key == other.file_key { found.or(Some((one.id, other.id))) } else { found }
+    })
 }
 
 /// Opens one release as that of the participant `id`.
@@ -86,4 +104,27 @@ fn listed_by_server(participant: &Participant) -> Vec<InventoryEntry> {
         uploaded_at: u64::try_from(at.as_millisecond()).unwrap_or_default(),
     };
     participant.files.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealroom_protocol::Role;
+
+    #[test]
+    fn one_file_key_is_one_participants() {
+        let released = |index, key: &FileKey| Released {
+            id: ParticipantId { role: Role::DataProvider, index },
+            suite: Suite::Sodium,
+            public_key: PublicKey::from_bytes([0; 32]),
+            file_key: key.clone(),
+            inventory: vec![],
+        };
+        let keys: Vec<FileKey> = (0..3).map(|_| FileKey::random()).collect();
+        let distinct = [released(0, &keys[0]), released(1, &keys[1]), released(2, &keys[2])];
+        assert_eq!(shared_key(&distinct), None);
+        let copied = [released(0, &keys[0]), released(1, &keys[1]), released(2, &keys[0])];
+        let pair = shared_key(&copied).map(|(one, other)| (one.index, other.index));
+        assert_eq!(pair, Some((0, 2)));
+    }
 }

@@ -1,8 +1,8 @@
 //! One run: keys opened, inputs fetched, code executed, results sealed, receipt signed.
 
 use crate::{
-    fetch::{self, FetchError, StoredCode},
-    formats::Sealing,
+    fetch::{FetchError, StoredCode},
+    formats::{FileError, FromStart, Opened, Sealing},
     release::{self, KeyRefusal, Released},
     results::SealedResults,
     session::Session,
@@ -17,7 +17,7 @@ use sealroom_protocol::{
 use sealroom_sandbox::{
     CodeFile as JobCode, Exit, Input, Job, Limits, Outcome, Participants, SandboxError, Source,
 };
-use sealroom_seal::{Hashed, stream::OpenError};
+use sealroom_seal::stream::OpenError;
 use std::{
     fs::File,
     io::{self, Write as _},
@@ -53,7 +53,7 @@ enum RunFailure {
 struct Products {
     inputs: Vec<ReceiptInput>,
     results: Vec<(SealedResult, File)>,
-    log: Option<File>,
+    log: Option<(File, DataFile)>,
 }
 
 /// Whether the keys that were released can be used again.
@@ -85,7 +85,7 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Keys, HttpEr
             failed(&failure)
         }
     };
-    let log = products.log.as_ref().and_then(|file| put_log(session, number, file));
+    let log = products.log.take().and_then(|log| put_log(session, number, log));
     match &status {
         RunStatus::Succeeded => tracing::info!(run = number, "run succeeded"),
         RunStatus::Failed { reason, .. } => tracing::info!(run = number, "run failed: {reason}"),
@@ -220,10 +220,17 @@ fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode
                     kind: FileKind::Code,
                     path,
                 };
-                let key = &provider.file_key;
-                let opened = stored.open(provider.suite, key, &context, session.work_dir);
-                let fault = |source| RunFailure::Code { path: path.to_owned(), source };
-                Arc::new(opened.map_err(fault)?)
+                let sealed = FromStart { file: stored, at: 0 };
+                let (listed, with) =
+                    ((file.size, file.sha256), (provider.suite, &provider.file_key));
+                let opened = Opened::open(sealed, listed, with, &context, session.work_dir);
+                Arc::new(opened.map_err(|error| match error {
+                    FileError::Open(source) => RunFailure::Code { path: path.to_owned(), source },
+                    FileError::Substituted => {
+                        FetchError::Substituted { expected_by: "the manifest lists" }.into()
+                    }
+                    FileError::Read(error) | FileError::Disk(error) => RunFailure::Disk(error),
+                })?)
             }
         };
         Ok(JobCode { path: path.to_owned(), sealed: file.sealed, source })
@@ -248,7 +255,6 @@ fn fetch_inputs(
 ) -> Result<Vec<Input>, RunFailure> {
     let fetch = |(provider, number, entry): (&Released, usize, &InventoryEntry)| {
         let content = session.server.data(provider.id, &entry.name).map_err(FetchError::from)?;
-        let file = fetch::data(content, session.work_dir, entry)?;
         let context = FileContext {
             computation: session.state.computation,
             participant: &provider.public_key,
@@ -256,9 +262,16 @@ fn fetch_inputs(
             path: entry.name.as_str(),
         };
         let index = provider.id.index;
-        let opened = file
-            .open(provider.suite, &provider.file_key, &context, session.work_dir)
-            .map_err(|source| RunFailure::Data { provider: index, number, source })?;
+        let (expected, with) = ((entry.size, entry.sha256), (provider.suite, &provider.file_key));
+        let opened = Opened::open(content, expected, with, &context, session.work_dir);
+        let opened = opened.map_err(|error| match error {
+            FileError::Open(source) => RunFailure::Data { provider: index, number, source },
+            FileError::Substituted => {
+                FetchError::Substituted { expected_by: "a data provider has listed" }.into()
+            }
+            FileError::Read(error) => FetchError::Server(HttpError::Transfer(error)).into(),
+            FileError::Disk(error) => RunFailure::Disk(error),
+        })?;
         listed.push(ReceiptInput { provider: index, file: entry.clone() });
         let name = entry.name.to_string();
         Ok(Input { provider: index.into(), name, source: Arc::new(opened) })
@@ -272,7 +285,7 @@ fn seal_log(
     number: u32,
     released: &[Released],
     outcome: &Outcome,
-) -> io::Result<Option<File>> {
+) -> io::Result<Option<(File, DataFile)>> {
     let reader = match session.manifest.manifest().policy.logs {
         LogPolicy::None => return Ok(None),
         LogPolicy::CodeProvider => released.iter().find(|r| r.id.role == Role::CodeProvider),
@@ -289,23 +302,20 @@ fn seal_log(
     if outcome.log_truncated {
         out.write_all(b"\n[the log was cut off here]\n")?;
     }
-    out.finish().map(|(file, ..)| Some(file))
+    let (file, size, sha256) = out.finish()?;
+    let name = "log".parse().expect("a plain name");
+    Ok(Some((file, DataFile { name, size, sha256 })))
 }
 
 /// Uploads a sealed log. A log that can't be stored is missing, and no reason to fail a run.
-fn put_log(session: &Session<'_>, number: u32, file: &File) -> Option<DataFile> {
-    let describe = || -> io::Result<DataFile> {
-        let mut file = file.try_clone()?;
-        io::Seek::rewind(&mut file)?;
-        let mut reader = Hashed::new(file);
-        io::copy(&mut reader, &mut io::sink())?;
-        let (_, size, sha256) = reader.finish();
-        let name = "log".parse().expect("a plain name");
-        Ok(DataFile { name, size, sha256 })
-    };
-    let stored =
-        session.server.put_log(number, file).and_then(|()| describe().map_err(HttpError::Transfer));
-    stored.inspect_err(|error| tracing::warn!(run = number, "no log is kept: {error}")).ok()
+fn put_log(session: &Session<'_>, number: u32, (file, log): (File, DataFile)) -> Option<DataFile> {
+    match session.server.put_log(number, &file) {
+        Ok(()) => Some(log),
+        Err(error) => {
+            tracing::warn!(run = number, "no log is kept: {error}");
+            None
+        }
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,9 @@ pub(crate) struct Session<'a> {
     /// asked: it could leave runs out.
     runs: u32,
     newest_run: u32,
+    /// Whether every release that stands opens. A run with one that does not would fail, and cost
+    /// everybody another round of approvals.
+    keys_open: bool,
 }
 
 /// Takes on one computation and serves it until it ends.
@@ -148,6 +151,7 @@ impl<'a> Session<'a> {
             identity,
             runs: 0,
             newest_run,
+            keys_open: true,
         };
         session.follow()?;
         Ok(session)
@@ -156,7 +160,7 @@ impl<'a> Session<'a> {
     /// Follows the computation and runs it whenever all is there.
     fn serve(mut self) -> anyhow::Result<()> {
         while !self.is_over()? {
-            if !self.state.ready_to_run() {
+            if !self.state.ready_to_run() || !self.keys_open {
                 self.follow()?;
                 continue;
             }
@@ -226,15 +230,17 @@ impl<'a> Session<'a> {
     /// nobody else has to approve again. Whether the safety words agree is not looked at before all
     /// keys are there.
     fn judge_keys(&mut self) -> anyhow::Result<()> {
+        self.keys_open = true;
         for participant in &self.state.participants {
             let Some(released) = participant.untried() else { continue };
             let (id, digest) = (participant.id, released.release.digest());
             let opened = release::open(&released.release, id, &self.manifest, &self.identity);
+            self.keys_open &= opened.is_ok();
             let judgement = JudgeKey { participant: id, release: digest, opens: opened.is_ok() };
             match self.server.judge_key(&judgement) {
                 Ok(()) => {}
                 Err(error) if is_lease_lost(&error) => return Err(error.into()),
-                // It opens or it does not, whoever knows: the run tries it again.
+                // It is tried again with the next event, or before a run.
                 Err(error) => tracing::warn!("cannot say whether a key opens: {error}"),
             }
         }

@@ -107,8 +107,12 @@ pub fn create(computation: ComputationId, owner: &Email, wanted: Create) -> Deci
 /// A [`Rejection`]; who may call is looked at before anything else.
 pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) -> Decision {
     let caller = Caller::admit(state, actor, &command)?;
-    let even_closed = matches!(command, Command::Remove | Command::FetchResult { .. });
-    if state.closed != Closed::Open && !even_closed {
+    let goes_on = match state.closed {
+        Closed::Open => true,
+        Closed::Archived => matches!(command, Command::Remove | Command::FetchResult { .. }),
+        Closed::Removed => matches!(command, Command::Remove),
+    };
+    if !goes_on {
         let message = "the computation is archived";
         return Err(wrong_state(message, "its owner can create a new one with `sealroom new`"));
     }
@@ -124,7 +128,7 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
                     ))
                 };
             }
-            if !state.policy.suites.contains(&suite) {
+            if !state.policy.allows(suite) {
                 let message = format!("the suite `{suite}` is not allowed in this computation");
                 let hint = match suite {
                     Suite::Sodium => {

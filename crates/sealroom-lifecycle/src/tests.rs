@@ -696,7 +696,7 @@ fn a_key_that_does_not_open_is_asked_for_again_of_its_owner_alone() {
 #[test]
 fn a_suite_that_the_owner_has_ruled_out_cannot_register() {
     let mut world = World::new(1);
-    world.state.policy.suites = [Suite::Hybrid].into();
+    world.state.policy.suites = Some([Suite::Hybrid].into());
     let register = |suite| {
         let (role, public_key) = (Role::DataProvider, key_of(2, Role::DataProvider).public());
         Command::Register { role, public_key, suite }
@@ -721,4 +721,6 @@ fn a_fetch_is_noted_once_and_even_after_the_end() {
     world.send(&Actor::Account(email(0)), Command::Archive).unwrap();
     assert_eq!(world.send(&consumer, fetch()), Ok(1));
     assert_eq!(world.send(&consumer, fetch()), Ok(0));
+    world.send(&Actor::Account(email(0)), Command::Remove).unwrap();
+    assert_eq!(world.send(&consumer, fetch()), Err(RejectionKind::WrongState));
 }

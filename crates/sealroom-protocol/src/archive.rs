@@ -19,7 +19,7 @@ pub const MAX_TOTAL: u64 = 2 << 30;
 /// Bytes of an extended header: a path and a few numbers.
 const MAX_EXTENSION: u64 = 16 << 10;
 /// What sealed files end with.
-const SEALED_SUFFIX: &str = ".enc";
+pub const SEALED_SUFFIX: &str = ".enc";
 
 /// Why an archive is refused.
 #[derive(Debug, thiserror::Error)]

@@ -43,8 +43,9 @@ pub struct Policy {
     pub max_scratch_bytes: u64,
     /// Seconds that one run may take.
     pub max_run_seconds: u64,
-    /// The suites that participants may use; at least one.
-    pub suites: BTreeSet<Suite>,
+    /// The suites that participants may use, at least one; any if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suites: Option<BTreeSet<Suite>>,
 }
 
 impl Default for Policy {
@@ -60,7 +61,7 @@ impl Default for Policy {
             max_processes: 256,
             max_scratch_bytes: 1 << 30,
             max_run_seconds: 3600,
-            suites: Suite::ALL.into(),
+            suites: None,
         }
     }
 }
@@ -114,7 +115,16 @@ impl Policy {
                 return Err(PolicyError::Range { field, min, max, found });
             }
         }
-        if self.suites.is_empty() { Err(PolicyError::NoSuite) } else { Ok(()) }
+        match &self.suites {
+            Some(suites) if suites.is_empty() => Err(PolicyError::NoSuite),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether participants may use `suite`.
+    #[must_use]
+    pub fn allows(&self, suite: Suite) -> bool {
+        self.suites.as_ref().is_none_or(|suites| suites.contains(&suite))
     }
 
     /// What `self` allows beyond `bounds`, a line each; empty if it is no wider.
@@ -131,9 +141,6 @@ impl Policy {
             .collect();
         if self.logs != bounds.logs && self.logs != LogPolicy::None {
             wider.push("logs go to the code provider, you allow nobody".to_owned());
-        }
-        for suite in self.suites.difference(&bounds.suites) {
-            wider.push(format!("participants may use the suite `{suite}`, you do not allow it"));
         }
         match (self.expires_at, bounds.expires_at) {
             (None, Some(bound)) => wider.push(format!("it never expires, you allow until {bound}")),
@@ -174,8 +181,17 @@ mod tests {
             spoil(&mut policy);
             assert!(policy.check().is_err(), "row {row}");
         }
-        let nobody = Policy { suites: BTreeSet::new(), ..Policy::default() };
+        let nobody = Policy { suites: Some(BTreeSet::new()), ..Policy::default() };
         assert_eq!(nobody.check(), Err(PolicyError::NoSuite));
+    }
+
+    #[test]
+    fn what_is_not_said_of_suites_is_not_written_either() {
+        let text = serde_json::to_string(&Policy::default()).unwrap();
+        assert!(!text.contains("suites"), "{text}");
+        let read: Policy = serde_json::from_str(r#"{"suites": ["hybrid"]}"#).unwrap();
+        assert!(read.allows(Suite::Hybrid) && !read.allows(Suite::Sodium));
+        assert!(Suite::ALL.into_iter().all(|suite| Policy::default().allows(suite)));
     }
 
     #[test]
@@ -188,9 +204,6 @@ mod tests {
             ..Policy::default()
         };
         assert_eq!(wide.wider_than(&bounds).len(), 4);
-        let strict = Policy { suites: [Suite::Hybrid].into(), ..Policy::default() };
-        assert_eq!(Policy::default().wider_than(&strict).len(), 1, "the 2022 suite");
-        assert!(strict.wider_than(&Policy::default()).is_empty());
         let narrow = Policy { max_run_seconds: 1, ..bounds.clone() };
         assert!(narrow.wider_than(&bounds).is_empty());
     }

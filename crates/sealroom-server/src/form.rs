@@ -11,6 +11,10 @@ use axum::{
 use futures::stream;
 use multer::{Field, Multipart};
 use sealroom_protocol::text::visible;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// What the only part is called.
 const FIELD: &str = "file";
@@ -30,8 +34,10 @@ pub(crate) async fn file(
     let boundary = multer::parse_boundary(typed.unwrap_or_default()).map_err(|_| {
         Failure::malformed("the body has to be multipart/form-data with a boundary")
     })?;
-    let mut form = Multipart::new(whole.into_pieces(), boundary);
+    let around = Allowance::default();
+    let mut form = Multipart::new(whole.into_pieces(around.clone()), boundary);
     let field = form.next_field().await.map_err(refuse)?;
+    around.lift();
     let field = field.ok_or_else(|| Failure::malformed("the form has no file in it"))?;
     let name = match (field.name(), field.file_name()) {
         (Some(FIELD), Some(name)) => name.to_owned(),
@@ -41,11 +47,11 @@ pub(crate) async fn file(
             return Err(Failure::malformed(detail));
         }
     };
-    let pieces = stream::unfold(Some((form, field)), |state| async {
-        let (form, mut field) = state?;
+    let pieces = stream::unfold(Some((form, field, around)), |state| async {
+        let (form, mut field, around) = state?;
         match field.chunk().await {
-            Ok(Some(bytes)) => Some((Ok(bytes), Some((form, field)))),
-            Ok(None) => end(form, field).await.err().map(|failure| (Err(failure), None)),
+            Ok(Some(bytes)) => Some((Ok(bytes), Some((form, field, around)))),
+            Ok(None) => end(form, field, &around).await.err().map(|failure| (Err(failure), None)),
             Err(error) => Some((Err(refuse(error)), None)),
         }
     });
@@ -53,8 +59,9 @@ pub(crate) async fn file(
 }
 
 /// Whether the form ends after its file.
-async fn end(mut form: Multipart<'_>, file: Field<'_>) -> Answer<()> {
+async fn end(mut form: Multipart<'_>, file: Field<'_>, around: &Allowance) -> Answer<()> {
     drop(file);
+    around.grant();
     match form.next_field().await.map_err(refuse)? {
         None => Ok(()),
         Some(_) => Err(Failure::malformed("the form has more than one part, expected one file")),
@@ -89,14 +96,50 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// How many bytes may come before a file begins and after it ends: a reader of forms keeps all of them
+/// until it finds a boundary.
+#[derive(Clone)]
+struct Allowance(Arc<AtomicU64>);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(AROUND)))
+    }
+}
+
+impl Allowance {
+    /// Inside the file: what comes is passed on.
+    fn lift(&self) {
+        self.0.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Outside again.
+    fn grant(&self) {
+        self.0.store(AROUND, Ordering::Relaxed);
+    }
+
+    /// Whether one more piece may come, whose end nobody knows before.
+    fn take(&self, len: usize) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        if left != u64::MAX {
+            self.0.store(left.saturating_sub(len as u64), Ordering::Relaxed);
+        }
+        left > 0
+    }
+}
+
 impl Incoming {
     /// The pieces of the body, for a reader of forms.
-    fn into_pieces(self) -> impl futures::Stream<Item = Result<Bytes, Broken>> {
-        stream::try_unfold(self, |mut incoming| async {
+    fn into_pieces(self, around: Allowance) -> impl futures::Stream<Item = Result<Bytes, Broken>> {
+        stream::try_unfold((self, around), |(mut incoming, around)| async {
             // A reader of forms takes in all that is ready: let it be one piece at a time.
             tokio::task::yield_now().await;
             let piece = incoming.next().await.map_err(Broken)?;
-            Ok(piece.map(|bytes| (bytes, incoming)))
+            if !piece.as_ref().is_none_or(|piece| around.take(piece.len())) {
+                let detail = format!("the form has more than {AROUND} bytes around its file");
+                return Err(Broken(Failure::malformed(detail)));
+            }
+            Ok(piece.map(|bytes| (bytes, (incoming, around))))
         })
     }
 }
@@ -105,27 +148,21 @@ impl Incoming {
 mod tests {
     use super::*;
     use futures::StreamExt as _;
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        time::Duration,
-    };
+    use std::{sync::atomic::AtomicUsize, time::Duration};
 
     const LIMITS: Limits = Limits { max_bytes: 100, idle: Duration::from_secs(5) };
 
     async fn read(body: &'static [u8]) -> Result<(String, Vec<u8>), String> {
         // Byte by byte: nothing may depend on how the network cuts it.
-        let pieces = stream::iter(body.chunks(1).map(|byte| Ok::<_, std::io::Error>(byte)));
-        read_all(Body::from_stream(pieces)).await
+        let pieces = stream::iter(body.chunks(1).map(Ok::<_, std::io::Error>));
+        read_all(Body::from_stream(pieces), LIMITS).await
     }
 
-    async fn read_all(body: Body) -> Result<(String, Vec<u8>), String> {
+    async fn read_all(body: Body, limits: Limits) -> Result<(String, Vec<u8>), String> {
         let mut headers = HeaderMap::new();
         let typed = "multipart/form-data; boundary=b0".parse().unwrap();
         headers.insert(header::CONTENT_TYPE, typed);
-        let (name, mut incoming) = file(&headers, body, LIMITS).await.map_err(said)?;
+        let (name, mut incoming) = file(&headers, body, limits).await.map_err(said)?;
         let mut content = Vec::new();
         while let Some(piece) = incoming.next().await.map_err(said)? {
             content.extend_from_slice(&piece);
@@ -199,7 +236,8 @@ mod tests {
             let refused = file(&headers, Body::from("x"), LIMITS).await;
             assert!(refused.is_err(), "{typed}");
         }
-        let pieces = Incoming::of_pieces(stream::empty(), LIMITS).into_pieces();
+        let pieces = Incoming::of_pieces(stream::empty(), LIMITS);
+        let pieces = pieces.into_pieces(Allowance::default());
         assert_eq!(pieces.count().await, 0);
     }
 
@@ -226,6 +264,20 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_is_no_file_may_not_be_long() {
+        let head = "--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a";
+        let whole = format!("{head}\"\r\n\r\nx\r\n--b0");
+        for start in ["", head, &whole] {
+            let start = Bytes::from(start.to_owned());
+            let rest = stream::repeat(Bytes::from_static(&[b'x'; 4096])).take(100_000);
+            let body = stream::once(async { start }).chain(rest).map(Ok::<_, std::io::Error>);
+            let limits = Limits { max_bytes: 1 << 40, ..LIMITS };
+            let refused = read_all(Body::from_stream(body), limits).await.unwrap_err();
+            assert_eq!(refused, "the form has more than 65536 bytes around its file");
+        }
+    }
+
     /// Fuzz target: `cargo bolero test -p sealroom-server fuzz_form`.
     #[test]
     fn fuzz_form() {
@@ -233,7 +285,7 @@ mod tests {
         bolero::check!().for_each(|bytes: &[u8]| {
             let start = b"--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"";
             for body in [bytes.to_vec(), [start, bytes].concat()] {
-                drop(runtime.block_on(read_all(Body::from(body))));
+                drop(runtime.block_on(read_all(Body::from(body), LIMITS)));
             }
         });
     }

@@ -36,11 +36,19 @@ enum Command {
     /// Print the digest of the code that you pushed, for the others to give to `verify`
     Digest {
         /// The computation
-        id: ComputationId,
+        #[arg(required_unless_present = "archive")]
+        id: Option<ComputationId>,
+        /// Of this archive instead: the TAR whose path the 2022 client's `upload_code` returns
+        #[arg(long, value_name = "FILE", conflicts_with = "id")]
+        archive: Option<PathBuf>,
     },
 }
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
+    if let Command::Digest { archive: Some(archive), .. } = &args.command {
+        term.data(&code::digest_of_archive(archive)?, ToString::to_string);
+        return Ok(ExitCode::SUCCESS);
+    }
     let profile = global.profile()?;
     let session = Session::open(&profile)?;
     match &args.command {
@@ -65,9 +73,12 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             session.reset_code(*id)?;
             term.say("the code is taken back");
         }
-        Command::Digest { id } => {
+        Command::Digest { id, .. } => {
             // What was pushed from here, not what the server says of it.
-            let pushed = profile.memory(*id)?.code;
+            let pushed = match id {
+                Some(id) => profile.memory(*id)?.code,
+                None => vec![],
+            };
             if pushed.is_empty() {
                 let hint =
                     "ask the code provider for it; `sealroom verify` shows what the enclave has";

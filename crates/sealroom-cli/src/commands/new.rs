@@ -40,10 +40,12 @@ pub(crate) struct Args {
     /// Seconds that a run may take
     #[arg(long, value_name = "SECONDS")]
     max_run_seconds: Option<u64>,
-    /// Suites that participants may use: `hybrid`, and `sodium` for those who still have the 2022 client
+    /// Suites that participants may use: `hybrid`, `sodium` (the 2022 client) [default: both]
     ///
     /// The formats of `sodium` do not tie files to their places and have no signed list of them.
-    #[arg(long, value_name = "SUITES", value_delimiter = ',', default_value = "hybrid,sodium")]
+    /// Whoever types the safety words into the 2022 client can have them taken from it by a server that lies,
+    /// for the whole computation. `--suites hybrid` refuses its registrations.
+    #[arg(long, value_name = "SUITES", value_delimiter = ',')]
     suites: Vec<Suite>,
     /// It protects nothing; for trying things out
     #[arg(long)]
@@ -71,7 +73,7 @@ impl Args {
             max_result_bytes: self.max_result_bytes.unwrap_or(default.max_result_bytes),
             max_memory_bytes: self.max_memory_bytes.unwrap_or(default.max_memory_bytes),
             max_run_seconds: self.max_run_seconds.unwrap_or(default.max_run_seconds),
-            suites: self.suites.iter().copied().collect(),
+            suites: (!self.suites.is_empty()).then(|| self.suites.iter().copied().collect()),
             ..default
         }
     }

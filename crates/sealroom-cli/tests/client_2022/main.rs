@@ -18,4 +18,5 @@ mod refusals;
 mod retries;
 mod states;
 mod strangers;
+mod trust;
 mod words;

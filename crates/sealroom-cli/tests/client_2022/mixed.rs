@@ -2,7 +2,7 @@
 
 use crate::{
     cast::{JOIN, POLL, identity, provision, run_py, upload_code},
-    harness::{Server, http::Caller, room::Room},
+    harness::{Person, Server, http::Caller, room::Room},
     peer::{self, Peer, Side},
     refusals::{multipart, multipart_type},
 };
@@ -62,14 +62,27 @@ fn a_native_data_provider_among_participants_of_2022() {
     assert_eq!(suites(&room), [json!("sodium"), json!(["hybrid"]), json!(["sodium", "hybrid"])]);
     let run = run_py(&["import shout", "enclave.write(shout.shout(next(enclave.read()).read()))"]);
     let module = "def shout(text):\n    return text.upper() + b'!'\n";
-    upload_code(&code, &server, &[("run.py", &run), ("shout.py", module)]);
+    let tar = upload_code(&code, &server, &[("run.py", &run), ("shout.py", module)]);
     let key = identity(&code);
     // Who is native still sees what is in clear, and that the rest is sealed.
     data.ok(&["code", "show", &room.id]).prints("import shout");
     room.push_data(0, "quiet.txt", b"quiet");
     data.ok(&["data", "done", &room.id]);
-    room.approve(data);
-    room.approve(native_consumer);
+    // Who has data at stake wants to know from the code provider which code it is.
+    let approve = |person: &Person, more: &[&str]| {
+        let usual = ["approve", &room.id, "--words", &room.words, "--allow-simulated"];
+        person.ok(&["verify", &room.id, "--allow-simulated"]
+            .into_iter()
+            .chain(more.iter().copied())
+            .collect::<Vec<_>>());
+        person.ok(&usual.into_iter().chain(more.iter().copied()).collect::<Vec<_>>());
+    };
+    let unsigned = data.run(&["verify", &room.id, "--allow-simulated"]);
+    assert_eq!(unsigned.code, 1, "{unsigned:?}");
+    unsigned.prints("the code is the server's word").prints("--code-digest");
+    let digest = room.coder.ok(&["code", "digest", "--archive", tar.to_str().unwrap()]).stdout;
+    approve(data, &["--code-digest", digest.trim()]);
+    approve(native_consumer, &[]);
     for peer in [&code, &consumer] {
         provision(peer, &key);
     }

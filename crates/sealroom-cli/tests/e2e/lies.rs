@@ -57,7 +57,7 @@ fn evidence_that_does_not_match_the_manifest_is_refused() {
     let room = Room::new(&server, 1, 1, &[]);
     room.prepare(SAY_OK);
     type Change = fn(&mut Value);
-    let rows: [(&str, Change, &str); 6] = [
+    let rows: [(&str, Change, &str); 7] = [
         (
             "another manifest",
             |identity| {
@@ -77,6 +77,11 @@ fn evidence_that_does_not_match_the_manifest_is_refused() {
             "not a simulated quote",
         ),
         ("another kind", |identity| identity["evidence"]["kind"] = "snp".into(), "snp"),
+        (
+            "another key, to those who have the 2022 client",
+            |identity| identity["public_key"] = vec![7; 32].into(),
+            "another key or quote",
+        ),
         ("no manifest", |identity| identity["manifest"] = "{}".into(), "manifest"),
         (
             "not canonical",

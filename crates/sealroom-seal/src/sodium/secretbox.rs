@@ -5,7 +5,7 @@
 //! the plaintext is given out before that. Source: NaCl, `crypto_secretbox_xsalsa20poly1305`.
 
 use crate::{
-    FileKey,
+    Digest, FileKey, Hasher,
     stream::{OpenError, SealWriter, SealedFile},
 };
 use poly1305::{
@@ -33,6 +33,8 @@ const PIECE: usize = 64 << 10;
 struct Secretbox {
     cipher: XSalsa20,
     mac: Poly1305,
+    /// The authenticator as it was at the start, to go over the ciphertext once more.
+    fresh_mac: Poly1305,
 }
 
 impl Secretbox {
@@ -41,7 +43,8 @@ impl Secretbox {
         // The first 32 bytes of the key stream are the authenticator's key.
         let mut one_time = Zeroizing::new([0; 32]);
         cipher.apply_keystream(one_time.as_mut_slice());
-        Self { cipher, mac: Poly1305::new(one_time.as_slice().into()) }
+        let mac = Poly1305::new(one_time.as_slice().into());
+        Self { cipher, fresh_mac: mac.clone(), mac }
     }
 
     /// Takes in a piece of ciphertext; only the last one may be shorter than [`PIECE`].
@@ -111,6 +114,7 @@ fn read_up_to(from: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
 pub struct SecretboxWriter<W> {
     out: W,
     secretbox: Secretbox,
+    nonce: [u8; NONCE_LEN],
     /// Plaintext that does not fill a piece yet.
     buffer: Zeroizing<Vec<u8>>,
     /// Set while `out` is written to: what failed half-way is not gone on with.
@@ -136,25 +140,33 @@ impl<W: Write + Seek> SecretboxWriter<W> {
         out.write_all(&[0; TAG_LEN])?;
         let secretbox = Secretbox::new(key, &nonce);
         let buffer = Zeroizing::new(Vec::with_capacity(PIECE));
-        Ok(Self { out, secretbox, buffer, broken: false })
+        Ok(Self { out, secretbox, nonce, buffer, broken: false })
     }
 
     /// Writes what is left and the tag, and gives `out` back.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub fn finish(self) -> io::Result<W> {
+        self.finish_with_tag().map(|(out, ..)| out)
+    }
+
+    fn finish_with_tag(mut self) -> io::Result<(W, Poly1305, [u8; OVERHEAD])> {
         if self.broken {
             return Err(io::Error::other("the sealed file has failed before"));
         }
         // A full piece may be the last one too: for the tag it is the same.
         self.secretbox.cipher.apply_keystream(&mut self.buffer);
         self.out.write_all(&self.buffer)?;
+        let fresh_mac = self.secretbox.fresh_mac.clone();
         let tag = self.secretbox.tag(&self.buffer);
         self.out.seek(SeekFrom::Start(NONCE_LEN as u64))?;
         self.out.write_all(&tag)?;
         self.out.flush()?;
-        Ok(self.out)
+        let mut head = [0; OVERHEAD];
+        head[..NONCE_LEN].copy_from_slice(&self.nonce);
+        head[NONCE_LEN..].copy_from_slice(&tag);
+        Ok((self.out, fresh_mac, head))
     }
 
     fn seal_piece(&mut self) -> io::Result<()> {
@@ -167,6 +179,39 @@ impl<W: Write + Seek> SecretboxWriter<W> {
         self.buffer.clear();
         self.broken = false;
         Ok(())
+    }
+}
+
+impl<W: Read + Write + Seek> SecretboxWriter<W> {
+    /// As [`Self::finish`], with the box's length and SHA-256.
+    ///
+    /// The tag stands in front and is known last, so `out` is read once more. What it gives back is
+    /// authenticated on the way: a hostile disk can't have another box's digest taken for this one's.
+    ///
+    /// # Errors
+    /// Those of `out`; [`io::ErrorKind::InvalidData`] if it gives back something else.
+    pub fn finish_hashed(self) -> io::Result<(W, u64, Digest)> {
+        let (mut out, mut mac, head) = self.finish_with_tag()?;
+        out.seek(SeekFrom::Start(OVERHEAD as u64))?;
+        let mut hasher = Hasher::default();
+        hasher.update(&head);
+        let mut size = OVERHEAD as u64;
+        let mut piece = vec![0; PIECE];
+        let last = loop {
+            let len = read_up_to(&mut out, &mut piece)?;
+            hasher.update(&piece[..len]);
+            size += len as u64;
+            if len < PIECE {
+                break len;
+            }
+            mac.update_padded(&piece);
+        };
+        let found: [u8; TAG_LEN] = mac.compute_unpadded(&piece[..last]).into();
+        if found != head[NONCE_LEN..] {
+            let problem = "the disk gives back something else than was written";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
+        Ok((out, size, hasher.finish()))
     }
 }
 
@@ -249,6 +294,46 @@ mod tests {
         let mut writer = SecretboxWriter::new(Full(0), &FileKey::random()).unwrap();
         assert!(writer.write_all(&vec![0; 3 * PIECE]).is_err());
         assert!(writer.finish().is_err());
+    }
+
+    #[test]
+    fn the_digest_is_of_what_was_written_whatever_the_disk_says() {
+        let key = FileKey::random();
+        for len in [0, 100, PIECE, 3 * PIECE + 5] {
+            let mut writer = SecretboxWriter::new(io::Cursor::new(Vec::new()), &key).unwrap();
+            writer.write_all(&vec![1; len]).unwrap();
+            let (out, size, digest) = writer.finish_hashed().unwrap();
+            let sealed = out.into_inner();
+            assert_eq!((size, digest), (sealed.len() as u64, Digest::of(&sealed)), "{len} bytes");
+        }
+
+        /// A disk that has an older, genuine box in store, and shows it when it is read.
+        struct Liar(io::Cursor<Vec<u8>>, Vec<u8>);
+        impl Write for Liar {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Seek for Liar {
+            fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+                self.0.seek(to)
+            }
+        }
+        impl Read for Liar {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                *self.0.get_mut() = self.1.clone();
+                self.0.read(out)
+            }
+        }
+        let older = seal(b"older", &key, 5);
+        let liar = Liar(io::Cursor::new(Vec::new()), older);
+        let mut writer = SecretboxWriter::new(liar, &key).unwrap();
+        writer.write_all(b"newer").unwrap();
+        let refused = writer.finish_hashed().map(|(_, size, digest)| (size, digest));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
     proptest! {

@@ -30,20 +30,6 @@ impl SealedFile {
         if file.metadata()?.len() >= HEADER_LEN as u64 {
             file.read_exact_at(&mut header, 0)?;
         }
-        Self::with_header(file, header, key, associated_data)
-    }
-
-    /// As [`Self::new`], with the header that the file had when its digest was checked: a hostile disk
-    /// that has another version of the file since then can't pass it off, for the header names the key.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn with_header(
-        file: File,
-        header: [u8; HEADER_LEN],
-        key: &FileKey,
-        associated_data: &[u8],
-    ) -> Result<Self, OpenError> {
         let layout = Layout::of_sealed(file.metadata()?.len())?;
         let cipher = SegmentCipher::new(key, &Header::parse(header)?, associated_data);
         let sealed = Self { file, cipher, layout };

@@ -52,6 +52,9 @@ pub(crate) enum GitError {
     /// A name that is no text.
     #[error("`{0}` has a name that is not UTF-8")]
     NotUtf8(String),
+    /// A name that stands for a sealed file in an archive.
+    #[error("`{0}` ends in `.enc`, as sealed files do; code from a repository is in clear")]
+    SealedName(String),
     /// Nothing to start a run with.
     #[error("the repository has no `run.py` at its top")]
     NoEntrypoint,
@@ -206,7 +209,9 @@ impl From<GitError> for Failure {
             GitError::NotAFile { .. } => invalid(
                 "put the file itself in its place, or give the code a repository of its own",
             ),
-            GitError::Name(_) | GitError::NotUtf8(_) => invalid("rename the file"),
+            GitError::Name(_) | GitError::NotUtf8(_) | GitError::SealedName(_) => {
+                invalid("rename the file")
+            }
             GitError::NoEntrypoint => invalid("add it: every run starts with it"),
             GitError::NoRepository(_) => {
                 invalid("check its name, and that everybody can read it on GitHub")

@@ -483,6 +483,7 @@ fn no_failure_is_one_that_old_clients_repeat() {
         (GitError::NotAFile { path: text(), what: "x" }, 422),
         (GitError::Name("".parse::<sealroom_protocol::CodePath>().unwrap_err()), 422),
         (GitError::NotUtf8(text()), 422),
+        (GitError::SealedName(text()), 422),
         (GitError::NoEntrypoint, 422),
         (GitError::NoRepository(text()), 422),
         (GitError::NoRef { repository: text(), reference: None }, 422),

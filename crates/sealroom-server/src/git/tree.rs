@@ -91,6 +91,9 @@ impl<'a> Entry<'a> {
             return Err(GitError::NotAFile { path: self.shown(), what });
         }
         let path = std::str::from_utf8(self.path).map_err(|_| GitError::NotUtf8(self.shown()))?;
+        if path.ends_with(archive::SEALED_SUFFIX) {
+            return Err(GitError::SealedName(self.shown()));
+        }
         let size = self.size.ok_or(GitError::Unexpected)?;
         Ok(Blob { path: path.parse()?, object: self.object.to_owned(), size })
     }

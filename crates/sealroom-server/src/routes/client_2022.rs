@@ -12,11 +12,15 @@ use crate::{
     upload::{self, Limits},
 };
 use axum::{
-    extract::{Request, State},
-    http::StatusCode,
+    extract::{FromRequest as _, Request, State},
+    http::{Method, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use sealroom_lifecycle::{Command, decide, event::DataFile, state};
+use sealroom_lifecycle::{
+    Command, decide,
+    event::DataFile,
+    state::{self, Closed, RunEnd},
+};
 use sealroom_protocol::{
     CodeFile, ComputationId, Digest, FileName, PublicKey, Release, Role, Suite,
     api::{Phase, Provisioning, Repository, StoredFile},
@@ -130,11 +134,12 @@ async fn upload_code(
 async fn fetch_code(
     about: Concerned,
     State(app): State<App>,
-    Json(Repository { github }): Json<Repository>,
+    request: Request,
 ) -> Answer<axum::Json<Vec<CodeFile>>> {
     let refused = code::would_refuse(&about)?;
     about.must_use(Role::CodeProvider, Suite::Sodium)?;
     app.git.allowed()?;
+    let Json(Repository { github }): Json<Repository> = Json::from_request(request, &app).await?;
     let source = GitSource::parse(&github.repository_url, github.ref_name.as_deref())?;
     let tar = app.git.fetch(&source).await?;
     let (tar, size, sha256) = upload::measured(tar).await?;
@@ -180,7 +185,7 @@ async fn upload_data(
 fn stored_name(name: &str, sha256: Digest) -> Answer<FileName> {
     let check = |text: &str| {
         text.parse::<FileName>().map_err(|error| {
-            Failure::invalid(error.to_string(), "choose a plain file name, without folders")
+            Failure::invalid(error.to_string(), "choose a short plain file name, without folders")
         })
     };
     check(name)?;
@@ -212,32 +217,48 @@ async fn provision(
         (status = 200, description = "sealed bytes", content_type = "application/octet-stream"),
         (status = 202, description = "no result is there yet"),
         Problems))]
-async fn results(about: Concerned, State(app): State<App>) -> Answer<Response> {
+async fn results(about: Concerned, State(app): State<App>, method: Method) -> Answer<Response> {
     let me = about.participant(Role::ResultConsumer)?.id;
     about.must_use(Role::ResultConsumer, Suite::Sodium)?;
-    let (run, end) = match (about.state.phase(), about.state.runs.last()) {
-        (Phase::Removed, _) => return Err(Failure::not_found("the computation's files are gone")),
-        (Phase::Succeeded | Phase::Failed | Phase::Archived, Some(run)) => match &run.end {
-            Some(end) => (run, end),
-            None => return Ok(StatusCode::ACCEPTED.into_response()),
-        },
-        (Phase::Archived, None) => {
-            let hint = "its owner can create a new one with `sealroom new`";
-            return Err(Failure::wrong_state("the computation is archived and never ran", hint));
-        }
-        _ => return Ok(StatusCode::ACCEPTED.into_response()),
+    let Some((run, end)) = newest_end(&about.state)? else {
+        return Ok(StatusCode::ACCEPTED.into_response());
     };
-    if let RunStatus::Failed { reason, .. } = &end.status {
-        let detail = format!("run {} failed and has no results: {reason}", run.number);
-        let hint = "the code provider can reset the code and upload it again; everybody releases keys again";
-        return Err(Failure::wrong_state(detail, hint));
-    }
     let mine = |r: &&sealroom_protocol::receipt::SealedResult| {
         r.consumer == me.index && r.name.as_str() == SINGLE
     };
     let found = end.results.iter().find(mine).ok_or_else(|| {
-        let detail = format!("run {} wrote no result `{SINGLE}` for {me}", run.number);
+        let detail = format!("run {run} wrote no result `{SINGLE}` for {me}");
         Failure::not_found(detail).hint("ask the code provider what the code writes, and for whom")
     })?;
-    runs::send_result(&app, &about, run.number, found, RESULT_TYPE).await
+    runs::send_result(&app, &about, &method, run, found, RESULT_TYPE).await
+}
+
+/// The newest run, if it has succeeded; `None` while there may be one yet.
+fn newest_end(state: &sealroom_lifecycle::State) -> Answer<Option<(u32, &RunEnd)>> {
+    if state.closed == Closed::Removed {
+        return Err(Failure::not_found("the computation's files are gone"));
+    }
+    let over = matches!(state.phase(), Phase::Failed | Phase::Archived);
+    let last = state.runs.last().and_then(|run| Some((run.number, run.end.as_ref()?)));
+    match last {
+        Some((run, end)) if end.status == RunStatus::Succeeded => Ok(Some((run, end))),
+        Some((run, RunEnd { status: RunStatus::Failed { reason, .. }, .. })) if over => {
+            let detail = format!("run {run} failed and has no results: {reason}");
+            Err(Failure::wrong_state(
+                detail,
+                match state.closed {
+                    Closed::Open => {
+                        "the code provider can reset the code and upload it again; then everybody \
+                                 releases keys again"
+                    }
+                    _ => "ask its owner for a new computation",
+                },
+            ))
+        }
+        None if over => {
+            let detail = "the computation is archived and has no results";
+            Err(Failure::wrong_state(detail, "ask its owner for a new computation"))
+        }
+        _ => Ok(None),
+    }
 }

@@ -133,8 +133,8 @@ fn refuse(error: ArchiveError) -> Failure {
         ArchiveError::Io(_) => Failure::internal("cannot read a spooled archive", &error),
         _ => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            let hint = "an archive has regular files alone, sealed but for `run.py` and \
-                        `requirements.txt`; `sealroom code push` makes one";
+            let hint = "an archive has regular files alone, `run.py` at its top in clear; \
+                        `sealroom code push` makes one, and so does the 2022 client";
             Failure::invalid(format!("{error}{cause}"), hint)
         }
     }

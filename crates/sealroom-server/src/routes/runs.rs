@@ -9,7 +9,7 @@ use crate::{
     server::App,
     stream, view,
 };
-use axum::{extract::State, response::Response};
+use axum::{extract::State, http::Method, response::Response};
 use sealroom_lifecycle::{
     Command,
     state::{Run, RunEnd},
@@ -64,6 +64,7 @@ async fn result(
     about: Concerned,
     Components((_, number, name)): Components<(String, String, String)>,
     State(app): State<App>,
+    method: Method,
 ) -> Answer<Response> {
     let me = about.participant(Role::ResultConsumer)?;
     let run = find(&about, &number)?;
@@ -78,21 +79,28 @@ async fn result(
         Failure::not_found(format!("run {number} has no result of this name for {}", me.id))
             .hint("list yours with `sealroom status`")
     })?;
-    send_result(&app, &about, run.number, found, "application/octet-stream").await
+    send_result(&app, &about, &method, run.number, found, "application/octet-stream").await
 }
 
 /// Streams a result of the caller's, and notes that it was fetched.
 pub(super) async fn send_result(
     app: &App,
     about: &Concerned,
+    method: &Method,
     run: u32,
     result: &SealedResult,
     media_type: &'static str,
 ) -> Answer<Response> {
     let place = Place::Result(run, result.consumer, result.name.clone());
     let sent = stream::file(&app.engine, about.id, &place, result.sha256, media_type).await?;
-    let command = Command::FetchResult { run };
-    app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
+    if method == Method::GET {
+        let command = Command::FetchResult { run };
+        let noted = app.engine.execute(about.id, about.actor(), command, Along::default()).await;
+        // The result is there, whether or not it can be noted that somebody fetched it.
+        if noted.is_err() {
+            tracing::warn!(computation = %about.id, run, "a fetched result is not noted");
+        }
+    }
     Ok(sent)
 }
 

@@ -93,15 +93,26 @@ fn the_status_says_each_state_in_the_clients_words() {
     let end = enclave.receipt(run, RunStatus::Succeeded, vec![result], None);
     enclave.finish(run, &end).success();
     assert_eq!(status(&room), json!({ "Started": "Success" }));
+    let head = room.results[0].client.call("HEAD", &room.path("/results"), None, b"");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    let dates = |room: &Room| {
+        let run = room.owner.get(&room.path("")).ok()["runs"][0].clone();
+        run["results_fetches_datetimes_by_result_consumers_uuid"].clone()
+    };
+    assert_eq!(dates(&room), json!({}), "nothing was fetched yet");
     let reply = results(&room, 0).success();
     assert_eq!((reply.status, reply.body), (200, sealed));
     assert_eq!(reply.media_type, "application/octet-stream; charset=latin-1");
     results(&room, 1).refused(409, "wrong-state");
     let fetched = &room.results[0].client.get(&room.path("")).ok();
     let account = &fetched["result_consumers"][0]["uuid"];
-    let dates = &fetched["runs"][0]["results_fetches_datetimes_by_result_consumers_uuid"];
-    assert!(dates[account.as_str().unwrap()].is_string(), "{dates}");
+    assert!(dates(&room)[account.as_str().unwrap()].is_string(), "{fetched}");
     assert_eq!(fetched["runs"][0]["exit_code"], 0);
+
+    // A new round of approvals takes no result away, until its run begins.
+    room.owner.post_empty(&room.path("/run")).success();
+    assert_eq!(status(&room), json!({ "Started": "IdentityProcessing" }));
+    results(&room, 0).success();
 
     room.owner.post_empty(&room.path("/archive")).success();
     assert_eq!(status(&room), json!("Archived"));
@@ -209,6 +220,7 @@ fn code_comes_from_a_repository_where_the_operator_allows_it() {
     ask(code, &room, &good).refused(409, "wrong-state");
     let old = Old::register(code, room.id, Role::CodeProvider);
     ask(&room.data[0].client, &room, &good).refused(403, "forbidden");
+    ask(&room.data[0].client, &room, &json!([])).refused(403, "forbidden");
     ask(&open.user("stranger@example.org"), &room, &good).refused(404, "not-found");
     for bad in
         ["file:///etc", "https://example.org/a/b", "https://github.com/ada", "--upload-pack=x"]
