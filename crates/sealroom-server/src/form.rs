@@ -267,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_file_may_not_be_long() {
         let head = "--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a";
-        let whole = format!("{head}\"\r\n\r\nx\r\n--b0");
+        let whole = format!("{head}\"\r\n\r\nx\r\n--b0\r\nX: ");
         for start in ["", head, &whole] {
             let start = Bytes::from(start.to_owned());
             let rest = stream::repeat(Bytes::from_static(&[b'x'; 4096])).take(100_000);
