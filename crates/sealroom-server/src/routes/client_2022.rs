@@ -239,25 +239,21 @@ fn newest_end(state: &sealroom_lifecycle::State) -> Answer<Option<(u32, &RunEnd)
         return Err(Failure::not_found("the computation's files are gone"));
     }
     let over = matches!(state.phase(), Phase::Failed | Phase::Archived);
+    let hint = match state.closed {
+        Closed::Open => {
+            "the code provider resets the code and uploads it again; then all release keys again"
+        }
+        _ => "ask its owner for a new computation",
+    };
     let last = state.runs.last().and_then(|run| Some((run.number, run.end.as_ref()?)));
     match last {
         Some((run, end)) if end.status == RunStatus::Succeeded => Ok(Some((run, end))),
         Some((run, RunEnd { status: RunStatus::Failed { reason, .. }, .. })) if over => {
             let detail = format!("run {run} failed and has no results: {reason}");
-            Err(Failure::wrong_state(
-                detail,
-                match state.closed {
-                    Closed::Open => {
-                        "the code provider can reset the code and upload it again; then everybody \
-                                 releases keys again"
-                    }
-                    _ => "ask its owner for a new computation",
-                },
-            ))
+            Err(Failure::wrong_state(detail, hint))
         }
         None if over => {
-            let detail = "the computation is archived and has no results";
-            Err(Failure::wrong_state(detail, "ask its owner for a new computation"))
+            Err(Failure::wrong_state("the computation is archived and has no results", hint))
         }
         _ => Ok(None),
     }

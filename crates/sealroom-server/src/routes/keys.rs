@@ -35,21 +35,21 @@ pub(super) async fn provide(app: &App, about: &Concerned, release: Release) -> A
     let state = app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
     let me = state.participant_of(&about.caller.email, role).ok_or_else(Failure::broken)?;
     let waits = me.untried().is_some_and(|untried| untried.release.digest() == digest);
-    if waits {
-        let judged = refused(app, about.id, me.id, state.head.0);
-        let judged = tokio::time::timeout(app.config.key_judgement, judged);
-        // No word in time, or a server that stops: the key is kept, and tried when the run starts.
-        if let Some(Ok(true)) =
-            app.stop.run_until_cancelled(judged).await.map(|w| w.unwrap_or(Ok(false)))
-        {
+    if !waits {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let word = refused(app, about.id, me.id, state.head.0);
+    let word = tokio::time::timeout(app.config.key_judgement, word);
+    match app.stop.run_until_cancelled(word).await {
+        Some(Ok(Ok(true))) => {
             let detail = "the key does not open with the enclave identity that stands: it was sealed \
                           to another one, or altered";
-            let hint =
-                "fetch the computation again, and seal the key to the identity that it has now";
-            return Err(Failure::invalid(detail, hint));
+            let hint = "fetch the computation again, and seal to the identity that it has now";
+            Err(Failure::invalid(detail, hint))
         }
+        // Accepted; or no word in time, and the key is kept, and tried before a run.
+        _ => Ok(StatusCode::NO_CONTENT),
     }
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Waits for what becomes of the key that `participant` released with record `after`: whether the
