@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [what, source, target, threads] = args.as_slice() else {
         return Err("usage: seal_file seal|open|box|unbox SOURCE TARGET THREADS".into());
     };
-    let (source, target, threads) = (File::open(source)?, File::create(target)?, threads.parse()?);
+    let target = File::options().read(true).write(true).create(true).truncate(true).open(target)?;
+    let (source, threads) = (File::open(source)?, threads.parse()?);
     let (key, place) = (FileKey::from_bytes(&[7; 32]), b"benches/seal.sh");
     let start = Instant::now();
     match what.as_str() {
