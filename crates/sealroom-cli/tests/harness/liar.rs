@@ -15,7 +15,7 @@ pub(crate) struct Ask {
     pub(crate) path: String,
     pub(crate) media_type: String,
     pub(crate) body: Vec<u8>,
-    caller: Option<String>,
+    pub(crate) caller: Option<String>,
     lease: Option<String>,
 }
 
@@ -43,16 +43,25 @@ pub(crate) fn start(
     server: &str,
     lie: impl Fn(&Ask, &Truth) -> Reply + Send + Sync + 'static,
 ) -> String {
+    start_between(server, move |ask, truth| Some(lie(ask, truth)))
+}
+
+/// The same for a line that may break: without an answer the connection ends.
+pub(crate) fn start_between(
+    server: &str,
+    answer: impl Fn(&Ask, &Truth) -> Option<Reply> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let truth = Arc::new((Truth(Caller::anonymous(server)), lie));
+    let truth = Arc::new((Truth(Caller::anonymous(server)), answer));
     thread::spawn(move || {
         for socket in listener.incoming() {
             let (socket, truth) = (socket.unwrap(), Arc::clone(&truth));
             thread::spawn(move || {
                 let ask = receive(&socket);
-                let reply = truth.1(&ask, &truth.0);
-                send(&socket, &reply);
+                if let Some(reply) = truth.1(&ask, &truth.0) {
+                    send(&socket, &reply);
+                }
             });
         }
     });
