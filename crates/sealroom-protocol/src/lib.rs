@@ -3,6 +3,7 @@
 //!
 //! - [`id`], [`name`]: computations, participants, e-mail addresses, file names
 //! - [`policy`]: what the participants agree to
+//! - [`contract`]: what may leave a run
 //! - [`archive`], [`code`]: the code provider's files and the TAR that carries them
 //! - [`manifest`], [`identity`], [`evidence`]: what the enclave says it is
 //! - [`suite`]: the formats that a participant uses
@@ -17,6 +18,7 @@ pub mod api;
 pub mod archive;
 pub mod code;
 pub mod context;
+pub mod contract;
 pub mod evidence;
 pub mod id;
 pub mod identity;
@@ -34,6 +36,7 @@ mod bytes;
 pub use bytes::Base64;
 pub use code::CodeFile;
 pub use context::{FileContext, FileKind};
+pub use contract::Contract;
 pub use evidence::{Evidence, EvidenceKind};
 pub use id::{ComputationId, Email, ParticipantId, Role};
 pub use identity::IdentityKeys;

@@ -1,0 +1,162 @@
+//! Patterns of JSON Schema: the part of ECMA-262 regular expressions that can be matched in time linear in the text.
+//! What means something else in the syntax of the crate `regex` is translated, or refused.
+
+use regex::{Regex, RegexBuilder};
+
+/// Longest pattern, in bytes.
+const MAX_PATTERN: usize = 512;
+/// Sizes that a compiled pattern may have, in bytes. Matching costs at most time in proportion to it for each byte.
+const SIZES: [usize; 3] = [4 << 10, 16 << 10, 64 << 10];
+/// Bytes of a compiled pattern for one step of the work budget.
+const BYTES_A_STEP: usize = 256;
+
+/// A pattern, compiled.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    regex: Regex,
+    /// Steps that a byte of text costs.
+    pub(super) cost: u64,
+}
+
+impl Pattern {
+    pub(super) fn compile(pattern: &str) -> Result<Self, String> {
+        if pattern.len() > MAX_PATTERN {
+            return Err(format!("a pattern of {} bytes, at most {MAX_PATTERN}", pattern.len()));
+        }
+        let translated = translate(pattern)?;
+        for size in SIZES {
+            let cost = (size / BYTES_A_STEP) as u64;
+            match RegexBuilder::new(&translated).size_limit(size).nest_limit(32).build() {
+                Ok(regex) => return Ok(Self { regex, cost }),
+                Err(regex::Error::CompiledTooBig(_)) => {}
+                Err(_) => return Err(format!("`{pattern}` is no regular expression")),
+            }
+        }
+        Err(format!("`{pattern}` is too large once compiled: use minLength and maxLength to count"))
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+}
+
+/// Rewrites what ECMA-262 and `regex` read differently.
+fn translate(pattern: &str) -> Result<String, String> {
+    let refused = |what: &str| Err(format!("`{pattern}`: {what}"));
+    let mut out = String::new();
+    let mut class = false;
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        match (c, class) {
+            ('\\', _) => match chars.next() {
+                Some('d') => out.push_str("[0-9]"),
+                Some('D') => out.push_str("[^0-9]"),
+                Some('w') => out.push_str("[A-Za-z0-9_]"),
+                Some('W') => out.push_str("[^A-Za-z0-9_]"),
+                Some(letter @ ('t' | 'n' | 'r')) => out.extend(['\\', letter]),
+                // An escaped sign stands for itself in both.
+                Some(sign) if sign.is_ascii_punctuation() && !matches!(sign, '<' | '>') => {
+                    out.extend(['\\', sign]);
+                }
+                Some(other) => return refused(&format!("`\\{other}` can't be used here")),
+                None => return refused("ends with a backslash"),
+            },
+            ('[', false) => {
+                class = true;
+                out.push('[');
+                if next == Some('^') {
+                    out.extend(chars.next());
+                }
+                if chars.peek() == Some(&']') {
+                    return refused("has an empty class");
+                }
+            }
+            ('[', true) => return refused("write `[` in a class as `\\[`"),
+            (']', true) => {
+                class = false;
+                out.push(']');
+            }
+            ('&' | '-' | '~', true) if next == Some(c) => {
+                return refused("has a sign twice in a row in a class");
+            }
+            ('.', false) => out.push_str("[^\\n\\r\\x{2028}\\x{2029}]"),
+            ('(', false) if next == Some('?') => {
+                out.push('(');
+                out.extend(chars.next());
+                if chars.peek() != Some(&':') {
+                    return refused("a group that begins with `(?` must begin with `(?:`");
+                }
+            }
+            ('{', false) if !next.is_some_and(|c| c.is_ascii_digit()) => {
+                return refused("`{` without a number");
+            }
+            _ => out.push(c),
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_ecma_262_says() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            (r"^\d+$", &["0", "123"], &["", "١٢", "1\n"]),
+            (r"^[\d-]{3}$", &["1-2", "---"], &["1", "abc"]),
+            (r"^\w$", &["a", "_", "9"], &["é", "-"]),
+            (r"^[^\d]$", &["a", "é"], &["1", ""]),
+            (r"^.$", &["a", "é", "😀"], &["\n", "\r", "\u{2028}", ""]),
+            ("b", &["abc", "b"], &["ac"]),
+            (r"^(?:a|b)*$", &["", "abab"], &["c"]),
+            (r"^a{2,3}$", &["aa", "aaa"], &["a", "aaaa"]),
+            (r"^[\[\]\\.]$", &["[", "]", "\\", "."], &["a"]),
+            (r"^\^\$\/$", &["^$/"], &[""]),
+        ];
+        for (pattern, good, bad) in cases {
+            let compiled = Pattern::compile(pattern).unwrap();
+            assert!(good.iter().all(|text| compiled.matches(text)), "{pattern}");
+            assert!(!bad.iter().any(|text| compiled.matches(text)), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_or_cost_much_is_refused() {
+        let long = "a".repeat(MAX_PATTERN + 1);
+        for bad in [
+            "(",
+            "a\\",
+            "(?i)a",
+            "(?=a)",
+            "(?<n>a)",
+            "(?P<n>a)",
+            r"\b",
+            r"\p{L}",
+            r"\1",
+            r"\s",
+            r"\x41",
+            "[]",
+            "[]a]",
+            "[^]",
+            "[a&&b]",
+            "[a--b]",
+            "[a~~b]",
+            "[[a]]",
+            "{,3}",
+            "a{,3}",
+            "a{2",
+            "*",
+            "[z-a]",
+            "((a{100}){100}){100}",
+            r"\<",
+            &long,
+        ] {
+            assert!(Pattern::compile(bad).is_err(), "{bad}");
+        }
+        // Fits, and costs more than a small one.
+        let large = Pattern::compile("^(a|bc){300}$").unwrap();
+        assert!(large.cost > Pattern::compile("^a$").unwrap().cost);
+    }
+}
