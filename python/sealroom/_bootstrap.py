@@ -83,6 +83,8 @@ def entrypoint(session):
     import builtins
     import types
 
+    from sealroom import _trace
+
     path = os.path.join(session.root, "run.py")
     file = session.code.get("run.py")
     if file is None:
@@ -100,6 +102,7 @@ def entrypoint(session):
     except BaseException as error:
         trace = error.__traceback__.tb_next
         error = error.with_traceback(trace)
+        _trace.send(session, error)
         flush()
         sys.excepthook(type(error), error, trace)
         sys.exit(1)

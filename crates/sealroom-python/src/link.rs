@@ -26,6 +26,7 @@ const BEGIN: u8 = 3;
 const CHUNK: u8 = 4;
 const COMMIT: u8 = 5;
 const DROP: u8 = 6;
+const TRACE: u8 = 7;
 
 /// A connected socket and the process it belongs to.
 #[derive(Debug)]
@@ -184,6 +185,11 @@ impl Channel {
     /// Makes the result begun one of the run's, in place of an earlier one of its name.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.link.request(COMMIT, b""))?)
+    }
+
+    /// Says where an exception was raised, as JSON.
+    fn trace(&self, py: Python<'_>, json: &[u8]) -> PyResult<()> {
+        Ok(py.detach(|| self.link.with(|stream| send(stream, TRACE, json)))?)
     }
 
     /// Forgets the result begun.

@@ -10,6 +10,7 @@
 //! op 4 RESULT_CHUNK   bytes                                  no answer: the socket's own backpressure is enough
 //! op 5 RESULT_COMMIT  payload empty                          answer: empty
 //! op 6 RESULT_DROP    payload empty                          answer: empty
+//! op 7 TRACE          JSON: where an exception was raised    no answer; the last one counts
 //! ```
 //!
 //! The other end is hostile. Frames are small and checked before anything is allocated for them; whatever breaks

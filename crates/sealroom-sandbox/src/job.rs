@@ -179,6 +179,9 @@ pub struct Outcome {
     pub log: Vec<u8>,
     /// Whether more was said than is kept.
     pub log_truncated: bool,
+    /// Where in the code the exception that ended it was raised, and of which type, if the program says so: places
+    /// and names of the code alone, nothing of the data. A program that means to can choose among them.
+    pub raised: Option<String>,
     /// From the interpreter's start to the last process's end.
     pub duration: Duration,
     /// The most memory in use at once: of the whole run where a cgroup tells, else of its largest process.

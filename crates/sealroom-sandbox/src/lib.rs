@@ -17,6 +17,7 @@ mod run;
 mod runtime;
 mod spec;
 mod stage;
+mod trace;
 mod watch;
 mod wire;
 

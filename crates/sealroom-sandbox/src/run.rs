@@ -31,7 +31,8 @@ pub(crate) fn run(launcher: &Launcher, start: Start, job: Job<'_>) -> Result<Ran
     drop((theirs, says));
     launcher.launch(&start, jail)?;
 
-    let Job { participants, limits, results, cancel, .. } = job;
+    let Job { code, participants, limits, results, cancel, .. } = job;
+    let mut trace = None;
     let consumers = participants.result_consumers.len();
     let verdict = Verdict::default();
     let done = AtomicBool::new(false);
@@ -46,7 +47,7 @@ pub(crate) fn run(launcher: &Launcher, start: Start, job: Job<'_>) -> Result<Ran
             story
         });
         if let Err(Breach(excess)) =
-            channel::serve(&channel, &manifest, consumers, &limits, results)
+            channel::serve(&channel, &manifest, consumers, &limits, results, &mut trace)
         {
             verdict.give(Exit::LimitExceeded(excess));
         }
@@ -63,6 +64,7 @@ pub(crate) fn run(launcher: &Launcher, start: Start, job: Job<'_>) -> Result<Ran
         exit,
         log: log.bytes,
         log_truncated: log.truncated,
+        raised: trace.map(|trace| trace.scrubbed(&code)),
         duration: story.started.map(|at| at.elapsed()).unwrap_or_default(),
         peak_memory_bytes: story.peak_memory_bytes,
     };

@@ -33,6 +33,7 @@ pub(crate) enum Request<'a> {
     Chunk(&'a [u8]),
     Commit,
     Drop,
+    Trace(&'a [u8]),
 }
 
 /// Why a frame is none.
@@ -59,6 +60,7 @@ pub(crate) fn header(bytes: [u8; HEADER]) -> Result<Header, Malformed> {
         2 => 16,
         3 => 4 + LARGEST_NAME,
         4 => LARGEST_PIECE,
+        7 => crate::trace::LARGEST,
         _ => return Err(Malformed::Operation(op)),
     };
     if found > limit {
@@ -79,6 +81,7 @@ pub(crate) fn request(header: Header, payload: &[u8]) -> Result<Request<'_>, Mal
         4 => Ok(Request::Chunk(payload)),
         5 => Ok(Request::Commit),
         6 => Ok(Request::Drop),
+        7 => Ok(Request::Trace(payload)),
         op => Err(Malformed::Operation(op)),
     }
 }
@@ -145,6 +148,7 @@ mod tests {
         assert_eq!(frame(4, b"x"), Ok(Request::Chunk(b"x")));
         assert_eq!(frame(5, b""), Ok(Request::Commit));
         assert_eq!(frame(6, b""), Ok(Request::Drop));
+        assert_eq!(frame(7, b"{}"), Ok(Request::Trace(b"{}")));
     }
 
     #[test]
@@ -152,7 +156,7 @@ mod tests {
         let long_name = [&[0u8; 4][..], &[b'a'; 256]].concat();
         let faults: &[(u8, &[u8], Malformed)] = &[
             (0, b"", Malformed::Operation(0)),
-            (7, b"", Malformed::Operation(7)),
+            (8, b"", Malformed::Operation(8)),
             (1, b"x", Malformed::Length { op: 1, found: 1, limit: 0 }),
             (2, b"short", Malformed::Payload),
             (2, &[0; 16], Malformed::ReadLength(0)),

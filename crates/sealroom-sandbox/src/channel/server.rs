@@ -8,6 +8,7 @@ use super::frame::{self, HEADER, LARGEST_PIECE, Request};
 use super::ledger::Ledger;
 use super::manifest::Manifest;
 use crate::job::{Bound, Excess, Limits, ResultWriter, Results};
+use crate::trace::Trace;
 
 /// Why the channel was closed from this side: the run ends with this.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,11 +33,12 @@ struct Server<'a, S> {
     results: &'a mut dyn Results,
     ledger: Ledger,
     pending: Option<Pending>,
+    trace: &'a mut Option<Trace>,
     /// An answer: header, then up to one piece; a request's payload before that.
     buffer: Vec<u8>,
 }
 
-/// Serves one run over `stream` until the other end is closed.
+/// Serves one run over `stream` until the other end is closed; `trace` becomes what the program says of its end.
 ///
 /// # Errors
 /// [`Breach`] if the program broke a rule or went over a limit, or if its results could not be stored.
@@ -46,10 +48,11 @@ pub(crate) fn serve<S: Read + Write>(
     consumers: usize,
     limits: &Limits,
     results: &mut dyn Results,
+    trace: &mut Option<Trace>,
 ) -> Result<(), Breach> {
     let ledger = Ledger::new(consumers, limits.result_bytes, limits.result_count);
     let buffer = vec![0; HEADER + LARGEST_PIECE];
-    let mut server = Server { stream, manifest, results, ledger, pending: None, buffer };
+    let mut server = Server { stream, manifest, results, ledger, pending: None, trace, buffer };
     while server.step()? {}
     Ok(())
 }
@@ -80,6 +83,10 @@ impl<S: Read + Write> Server<'_, S> {
                 Request::Drop => {
                     self.pending = None;
                     Ok(self.answer(0, b""))
+                }
+                Request::Trace(json) => {
+                    *self.trace = Trace::parse(json);
+                    Ok(true)
                 }
             },
         };
