@@ -1,9 +1,9 @@
 //! What every command of a participant needs: its profile, its roles, its passphrase.
 
-use crate::error::CliError;
+use crate::{error::CliError, term::Term};
 use etcetera::BaseStrategy as _;
-use sealroom_client::{ClientError, Passphrase, Profile, session::my_roles};
-use sealroom_protocol::{Role, api::Computation};
+use sealroom_client::{ClientError, Passphrase, Profile, Session, session::my_roles};
+use sealroom_protocol::{ComputationId, Role, api::Computation};
 use std::{
     io::{IsTerminal as _, Read as _},
     path::PathBuf,
@@ -37,6 +37,23 @@ impl Global {
         let passphrase = passphrase("Passphrase of this profile: ")?;
         Ok(Profile::open(&dir, Some(passphrase))?)
     }
+}
+
+/// What is said of a computation in development mode, wherever one is dealt with.
+pub(crate) const DEV_MODE: &str = "DEVELOPMENT MODE: this computation protects nothing";
+
+/// The connection of a profile, to deal with a computation; says so if that protects nothing.
+pub(crate) fn about<'a>(
+    profile: &'a Profile,
+    id: ComputationId,
+    term: &Term,
+) -> Result<(Session<'a>, Computation), CliError> {
+    let session = Session::open(profile)?;
+    let computation = session.computation(id)?;
+    if computation.dev_mode {
+        term.warn(DEV_MODE);
+    }
+    Ok((session, computation))
 }
 
 /// The passphrase from SEALROOM_PASSPHRASE or the terminal.

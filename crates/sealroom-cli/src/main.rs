@@ -4,6 +4,7 @@
 mod commands;
 mod context;
 mod error;
+mod policy;
 mod syntax;
 mod term;
 

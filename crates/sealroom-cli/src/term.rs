@@ -45,6 +45,11 @@ impl Term {
         }
     }
 
+    /// Says something that nobody should miss.
+    pub(crate) fn warn(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{}", self.red(text));
+    }
+
     /// Prints an error and gives the exit code.
     pub(crate) fn fail(&self, error: &CliError) -> ExitCode {
         let mut err = io::stderr().lock();

@@ -6,7 +6,7 @@ use crate::{
 };
 use sealroom_http::Body;
 use sealroom_protocol::{
-    ComputationId, Digest, KeyRelease, PublicKey, Role,
+    ComputationId, Digest, JailLevel, KeyRelease, PublicKey, Role,
     api::{Computation, Identity},
     manifest::CanonicalManifest,
     release::Recipient,
@@ -20,8 +20,8 @@ pub struct Acceptance {
     pub allow_simulated: bool,
     /// A computation that protects nothing.
     pub allow_dev_mode: bool,
-    /// A jail without some of its layers.
-    pub allow_weak_jail: bool,
+    /// The least jail that will do; `None` for a walled one.
+    pub require_jail: Option<JailLevel>,
     /// The key that the caller takes part with elsewhere, with the 2022 client.
     pub public_key: Option<PublicKey>,
     /// The code that was agreed on.
@@ -75,7 +75,7 @@ impl Session<'_> {
             verified,
             bounds: &self.profile.bounds()?,
             allow_dev_mode: acceptance.allow_dev_mode,
-            allow_weak_jail: acceptance.allow_weak_jail,
+            require_jail: acceptance.require_jail.unwrap_or(JailLevel::Walled),
             attestation: sealroom_attest::Policy {
                 danger_allow_simulated: acceptance.allow_simulated,
             },
@@ -129,6 +129,11 @@ impl Session<'_> {
             };
             let release = KeyRelease::seal(&to, *role, &keys.signing, &released, inventory)
                 .map_err(|_| ClientError::NoIdentity)?;
+            // To know it again should it ever be taken back.
+            let digest = release.digest();
+            self.profile.remember(id, |memory| {
+                memory.released.insert(*role, digest);
+            })?;
             self.post(id, "/key/release", Body::json(&release))?;
         }
         Ok(verification)

@@ -2,8 +2,8 @@
 
 use sealroom_attest::{Check, Group, Verdict};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, LogPolicy, Manifest, ParticipantId, Policy, PublicKey,
-    Role, Suite, api,
+    CodeFile, ComputationId, Digest, Email, JailLevel, JailPart, LogPolicy, Manifest,
+    ParticipantId, Policy, PublicKey, Role, Suite, api,
     code::code_digest,
     manifest::{CanonicalManifest, ParticipantPart},
 };
@@ -31,8 +31,8 @@ pub struct Expectation<'a> {
     pub bounds: &'a Policy,
     /// Whether a computation that protects nothing will do.
     pub allow_dev_mode: bool,
-    /// Whether a jail without some of its layers will do.
-    pub allow_weak_jail: bool,
+    /// The least jail that will do.
+    pub require_jail: JailLevel,
     /// What evidence it accepts.
     pub attestation: sealroom_attest::Policy,
 }
@@ -268,24 +268,26 @@ fn check_unchanged(seen: Digest, found: Digest) -> Check {
     )
 }
 
-/// Layers without which code could reach something outside.
-const WALLS: [&str; 5] =
-    ["mount-namespace", "network-namespace", "pid-namespace", "private-root", "seccomp"];
-
 fn check_jail(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
-    let jail = &manifest.runtime.jail;
-    let missing: Vec<&str> =
-        WALLS.into_iter().filter(|wall| !jail.iter().any(|layer| layer == wall)).collect();
-    if missing.is_empty() {
-        return Check::passed(Group::Limits, "jail", format!("the jail has {} layers", jail.len()));
+    // Judged here, from the layers: the enclave's own judgement is for those who only read.
+    let jail = JailPart::of(manifest.runtime.jail.layers.clone());
+    if jail.level == JailLevel::Full {
+        let text = format!("the jail is full: {} layers", jail.layers.len());
+        return Check::passed(Group::Limits, "jail", text);
     }
+    let lacks = jail.missing.join(", ");
+    let means = match jail.level {
+        JailLevel::Minimum => "the code may reach more than it should",
+        _ => "the code is kept away from everything else, but could take more of the machine",
+    };
     let check = Check::failed(
         Group::Limits,
         "jail-weak",
-        format!("the jail lacks {}: the code may reach more than it should", missing.join(", ")),
-        "have the enclave run where it may make namespaces; or add --allow-weak-jail",
+        format!("the jail is not full, it is `{}`: {means}; it lacks {lacks}", jail.level),
+        "have the enclave run where it may make namespaces and cgroups; for code that you trust, say less \
+         with --require-jail",
     );
-    if expected.allow_weak_jail { check.warned() } else { check }
+    if jail.level >= expected.require_jail { check.warned() } else { check }
 }
 
 fn first_difference(pushed: &[CodeFile], found: &[CodeFile]) -> String {
@@ -300,7 +302,8 @@ fn first_difference(pushed: &[CodeFile], found: &[CodeFile]) -> String {
 fn check_limits(manifest: &Manifest, expected: &Expectation<'_>) -> Check {
     let mut policy = manifest.policy.clone();
     // Logs that only this participant can read are no concession of its own.
-    if expected.keys.iter().any(|(role, _)| *role == Role::CodeProvider) {
+    let is_code_provider = expected.keys.iter().any(|(role, _)| *role == Role::CodeProvider);
+    if is_code_provider && policy.logs == LogPolicy::CodeProvider {
         policy.logs = LogPolicy::None;
     }
     let wider = policy.wider_than(expected.bounds);

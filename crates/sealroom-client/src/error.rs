@@ -3,7 +3,7 @@
 use sealroom_attest::Verdict;
 use sealroom_http::HttpError;
 use sealroom_protocol::{
-    ComputationId, Role, archive::ArchiveError, name::NameError, receipt::ReceiptError,
+    ComputationId, Role, archive::ArchiveError, name::NameError, statement::StatementError,
 };
 use std::{io, path::PathBuf};
 
@@ -89,7 +89,7 @@ pub enum ClientError {
     BadCode(String),
     /// A receipt that is none.
     #[error("the results are refused")]
-    Receipt(#[from] ReceiptError),
+    Receipt(#[from] StatementError),
     /// A run that is not there, or has no results.
     #[error("{0}")]
     NoResults(String),

@@ -5,6 +5,7 @@
 //! - [`code`], [`data`]: sealing and uploading
 //! - [`check`]: the pure part of verifying, and of bounding what is agreed to
 //! - [`approve`]: releasing a key, after verifying
+//! - [`revoke`]: taking a key back
 //! - [`results`]: fetching, checking and opening results
 //! - [`audit`]: the event log, checked
 //!
@@ -19,6 +20,7 @@ pub mod data;
 mod error;
 pub mod profile;
 pub mod results;
+pub mod revoke;
 pub mod session;
 pub mod words;
 

@@ -110,6 +110,9 @@ pub struct Memory {
     /// Identities that were approved: their keys and manifests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub approved: BTreeMap<PublicKey, Digest>,
+    /// What was released last in each role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub released: BTreeMap<Role, Digest>,
     /// Receipts that were seen: what a run was once said to be it has to stay.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub receipts: BTreeMap<u32, Digest>,

@@ -3,15 +3,14 @@
 use crate::{ClientError, Observed, Progress, Session};
 use sealroom_http::{Body, Method, path_component};
 use sealroom_protocol::{
-    ComputationId, Digest, FileContext, FileKind, FileName, Role,
+    ComputationId, Digest, FileContext, FileKind, FileName, ParticipantId, Role,
     api::{Computation, RunDetail},
     context::{log_path, result_path},
     manifest::CanonicalManifest,
-    receipt::{INDEX, Receipt, ResultIndex, RunStatus, SealedResult},
+    receipt::{INDEX, IndexEntry, Receipt, ResultIndex, RunStatus, SealedResult},
 };
 use sealroom_seal::{Hashed, stream::OpenReader};
 use std::{
-    collections::BTreeMap,
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -38,8 +37,8 @@ pub struct OpenedResult {
 pub struct CheckedRun {
     /// What the enclave says of it.
     pub receipt: Receipt,
-    /// Which consumer this profile is, by its key in the approved manifest.
-    consumer: Option<u16>,
+    /// The manifest that it ran under, which this profile approved.
+    manifest: CanonicalManifest,
 }
 
 impl Session<'_> {
@@ -65,7 +64,7 @@ impl Session<'_> {
             let problem = "the run is by an enclave identity that you have not approved";
             return Err(ClientError::BadResult(problem.to_owned()));
         }
-        let receipt = envelope.verify(&key)?;
+        let receipt: Receipt = envelope.verify(&key)?;
         if receipt.computation != id
             || receipt.run != number
             || receipt.manifest != manifest.digest()
@@ -82,16 +81,23 @@ impl Session<'_> {
         self.profile.remember(id, |memory| {
             memory.receipts.insert(number, digest);
         })?;
-        let consumer = match self.profile.keys(id, Role::ResultConsumer) {
-            Ok(keys) => manifest
-                .manifest()
-                .participants()
+        Ok(CheckedRun { receipt, manifest })
+    }
+
+    /// Who this profile is as `role`, by its key in the approved manifest.
+    fn participant(
+        &self,
+        run: &CheckedRun,
+        role: Role,
+    ) -> Result<Option<ParticipantId>, ClientError> {
+        let mut participants = run.manifest.manifest().participants();
+        match self.profile.keys(run.receipt.computation, role) {
+            Ok(keys) => Ok(participants
                 .find(|(_, part)| part.public_key == keys.signing.public())
-                .map(|(participant, _)| participant.index),
-            Err(ClientError::NotJoined { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(CheckedRun { receipt, consumer })
+                .map(|(participant, _)| participant)),
+            Err(ClientError::NotJoined { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The names that the code gave this consumer's results, by the numbers they are published under.
@@ -102,7 +108,7 @@ impl Session<'_> {
         mine: &[&SealedResult],
     ) -> Result<ResultIndex, ClientError> {
         let Some(index) = mine.iter().find(|result| result.name.as_str() == INDEX) else {
-            return Ok(ResultIndex { names: BTreeMap::new() });
+            return Ok(ResultIndex::default());
         };
         if index.size > MAX_INDEX {
             return Err(ClientError::BadResult("the index of results is too large".to_owned()));
@@ -115,7 +121,7 @@ impl Session<'_> {
         self.open_stored(id, &rest, keys, expected, &mut text, &())?;
         let index: ResultIndex = serde_json::from_slice(&text)
             .map_err(|error| ClientError::BadResult(format!("the index of results: {error}")))?;
-        let mut names: Vec<&FileName> = index.names.values().collect();
+        let mut names: Vec<&FileName> = index.results.values().map(|entry| &entry.name).collect();
         names.sort();
         let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
         if twice || names.iter().any(|name| name.as_str().starts_with('.')) {
@@ -142,7 +148,8 @@ impl Session<'_> {
             return Err(ClientError::NoResults(format!("run {number} failed: {reason}")));
         }
         let role = Role::ResultConsumer;
-        let consumer = run.consumer.ok_or(ClientError::NotJoined { role, computation: id })?;
+        let me = self.participant(&run, role)?;
+        let consumer = me.ok_or(ClientError::NotJoined { role, computation: id })?.index;
         let mine: Vec<&SealedResult> =
             run.receipt.results.iter().filter(|result| result.consumer == consumer).collect();
         let index = self.open_index(id, number, &mine)?;
@@ -150,16 +157,10 @@ impl Session<'_> {
         fs::create_dir_all(out).map_err(fault)?;
         let mut opened = Vec::new();
         for result in mine.into_iter().filter(|result| result.name.as_str() != INDEX) {
-            let name = index.names.get(&result.name).ok_or_else(|| {
+            let entry = index.results.get(&result.name).ok_or_else(|| {
                 ClientError::BadResult(format!("result {} has no name", result.name))
             })?;
-            opened.push(self.open_result(
-                id,
-                number,
-                result,
-                &out.join(name.as_str()),
-                progress,
-            )?);
+            opened.push(self.open_result(id, (number, result), entry, out, progress)?);
         }
         if opened.is_empty() {
             return Err(ClientError::NoResults(format!("run {number} wrote no result for you")));
@@ -177,42 +178,48 @@ impl Session<'_> {
     fn open_result(
         &self,
         id: ComputationId,
-        number: u32,
-        result: &SealedResult,
-        path: &Path,
+        (number, result): (u32, &SealedResult),
+        IndexEntry { name, bytes }: &IndexEntry,
+        out: &Path,
         progress: &dyn Progress,
     ) -> Result<(tempfile::NamedTempFile, OpenedResult), ClientError> {
-        let fault = |source| ClientError::Io { path: path.to_owned(), source };
-        let name = crate::data::file_name(path)?;
+        let path = out.join(name.as_str());
+        let fault = |source| ClientError::Io { path: path.clone(), source };
         let rest = format!("/runs/{number}/results/{}", path_component(result.name.as_str()));
         let place = result_path(number, &result.name);
         // `tempfile` makes its files 0600, and so they stay.
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
+        let mut file = tempfile::NamedTempFile::new_in(out).map_err(fault)?;
         progress.begin(name.as_str(), result.size);
         let keys = (Role::ResultConsumer, &place, FileKind::Result);
         let expected = Some((result.size, result.sha256));
         let opened = self.open_stored(id, &rest, keys, expected, &mut file, progress);
         progress.end();
-        let size = opened?;
-        Ok((file, OpenedResult { run: number, name, path: path.to_owned(), size }))
+        // The rest is padding, which hides how much there is.
+        if opened? < *bytes {
+            let problem = format!("`{name}` is shorter than its index says");
+            return Err(ClientError::BadResult(problem));
+        }
+        file.as_file().set_len(*bytes).map_err(fault)?;
+        Ok((file, OpenedResult { run: number, name: name.clone(), path, size: *bytes }))
     }
 
-    /// The log of run `number`, as the code provider.
+    /// The log of run `number`, in whichever role of this profile's it was sealed for.
     ///
     /// # Errors
-    /// Those of [`Self::checked_run`], and [`ClientError::NoResults`] if the run kept no log.
+    /// Those of [`Self::checked_run`], and [`ClientError::NoResults`] if the run kept no log for it.
     pub fn get_log(&self, id: ComputationId, number: u32) -> Result<Vec<u8>, ClientError> {
-        let mut log = Vec::new();
         let run = self.checked_run(id, number)?;
-        let Some(sealed) = run.receipt.log else {
-            return Err(ClientError::NoResults(format!("run {number} kept no log")));
-        };
-        let expected = Some((sealed.size, sealed.sha256));
-        let place = log_path(number);
-        let keys = (Role::CodeProvider, &place, FileKind::Log);
-        self.open_stored(id, &format!("/runs/{number}/log"), keys, expected, &mut log, &())?;
-        Ok(log)
+        for role in Role::ALL {
+            let me = self.participant(&run, role)?;
+            let Some(sealed) = me.and_then(|me| run.receipt.log_for(me)) else { continue };
+            let expected = Some((sealed.size, sealed.sha256));
+            let place = log_path(number);
+            let rest = format!("/runs/{number}/log?role={}", role.wire_name());
+            let mut log = Vec::new();
+            self.open_stored(id, &rest, (role, &place, FileKind::Log), expected, &mut log, &())?;
+            return Ok(log);
+        }
+        Err(ClientError::NoResults(format!("run {number} kept no log for you")))
     }
 
     /// Downloads a sealed file, compares it with what the receipt says, and opens it into `out`.

@@ -4,7 +4,7 @@ use crate::{ClientError, Profile, profile::Account};
 use sealroom_http::{Body, Client, Method, RefreshToken};
 use sealroom_protocol::{
     ComputationId, PublicKey, Role, Suite,
-    api::{Computation, Head, NewComputation, Participant, Registration, Revocation},
+    api::{Computation, Head, NewComputation, Participant, Registration},
     receipt::RunStatus,
     text::visible,
 };
@@ -122,14 +122,6 @@ impl<'a> Session<'a> {
     /// What the server says.
     pub fn request_run(&self, id: ComputationId) -> Result<(), ClientError> {
         self.post(id, "/run", Body::Empty)
-    }
-
-    /// Takes the key of `role` back.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub fn revoke(&self, id: ComputationId, role: Role) -> Result<(), ClientError> {
-        self.post(id, "/key/revoke", Body::json(&Revocation { role }))
     }
 
     /// Closes the computation, as the owner.

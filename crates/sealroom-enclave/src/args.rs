@@ -1,6 +1,7 @@
 //! The command line.
 
 use sealroom_lifecycle::EnclaveId;
+use sealroom_protocol::JailLevel;
 use std::{ffi::OsString, path::PathBuf};
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ Options:
       --work-dir DIR       where a folder for ciphertext is made meanwhile [default: the system's temporary folder]
       --runtime DIR        the Python environment [default: the one that `make setup` made]
       --attester KIND      `auto` or `simulated` [default: auto]
+      --require-jail LEVEL do not start with less of a jail than `full`, `walled` or `minimum` [default: minimum]
       --id UUID            its name in logs and leases [default: a fresh one]
       --help               print this
       --version            print the version
@@ -35,6 +37,7 @@ pub(crate) struct RunArgs {
     pub(crate) work_dir: Option<PathBuf>,
     pub(crate) runtime: Option<PathBuf>,
     pub(crate) attester: String,
+    pub(crate) require_jail: JailLevel,
     pub(crate) id: EnclaveId,
 }
 
@@ -43,6 +46,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
     let (mut server, mut token_file, mut work_dir, mut runtime) = (None, None, None, None);
     let (mut attester, mut id) = ("auto".to_owned(), Uuid::new_v4());
+    let mut require_jail = JailLevel::Minimum;
     let mut run = false;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -52,6 +56,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("work-dir") => work_dir = Some(path(parser.value()?)),
             Long("runtime") => runtime = Some(path(parser.value()?)),
             Long("attester") => attester = parser.value()?.string()?,
+            Long("require-jail") => require_jail = parser.value()?.parse()?,
             Long("id") => id = parser.value()?.parse()?,
             Short('h') | Long("help") => return Ok(Command::Print(HELP.to_owned())),
             Short('V') | Long("version") => {
@@ -72,6 +77,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
         work_dir,
         runtime,
         attester,
+        require_jail,
         id: EnclaveId(id),
     }))
 }

@@ -3,7 +3,7 @@
 use crate::lock;
 use sealroom_lifecycle::State;
 use sealroom_protocol::{
-    CodeFile, Digest, EvidenceKind, Manifest, PublicKey, Suite,
+    CodeFile, Digest, EvidenceKind, JailPart, Manifest, PublicKey, Suite,
     manifest::{
         CanonicalManifest, ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart,
         VERSION as MANIFEST_VERSION,
@@ -82,7 +82,7 @@ pub(crate) fn manifest(
         runtime: RuntimePart {
             enclave: VERSION.to_owned(),
             attester: environment.attester,
-            jail: report.jail.clone(),
+            jail: JailPart::of(report.jail.clone()),
         },
     }
     .canonical())

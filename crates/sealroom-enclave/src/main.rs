@@ -11,6 +11,7 @@
 //! - [`release`]: opening the participants' keys
 //! - [`fetch`]: ciphertext onto the local disk
 //! - [`run`], [`results`]: executing the code, sealing what it wrote
+//! - [`stop`], [`withdrawal`]: ending a run, destroying a key that was taken back
 #![forbid(unsafe_code)]
 
 mod args;
@@ -26,9 +27,12 @@ mod results;
 mod run;
 mod server;
 mod session;
+mod stop;
+mod withdrawal;
 
 use anyhow::Context as _;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use sealroom_protocol::{JailLevel, JailPart};
 use sealroom_sandbox::{Launcher, Runtime};
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -82,6 +86,20 @@ fn start(args: &args::RunArgs) -> anyhow::Result<()> {
     // Now, so that no run inherits it: code and inputs are a descriptor each.
     raise_open_files();
     let report = launcher.probe(&runtime).context("the Python environment does not work")?;
+    let jail = JailPart::of(report.jail.clone());
+    if jail.level < args.require_jail {
+        let (level, lacks) = (jail.level, jail.missing.join(", "));
+        anyhow::bail!(
+            "the jail on this machine is `{level}`, --require-jail asks for more: it lacks {lacks}"
+        );
+    }
+    if jail.level < JailLevel::Full {
+        tracing::warn!(
+            "the jail is not full, it is `{}`: it lacks {}",
+            jail.level,
+            jail.missing.join(", ")
+        );
+    }
     tracing::info!(id = %args.id, python = %report.python_version, "enclave is ready");
     let setting =
         session::Setting { args, launcher: &launcher, runtime: &runtime, report: &report };

@@ -1,6 +1,6 @@
 //! Opening the participants' keys: all of them, or none.
 
-use crate::identity::Identity;
+use crate::{identity::Identity, withdrawal::TakenBack};
 use sealroom_lifecycle::{State, event::DataFile, state::Participant};
 use sealroom_protocol::{
     InventoryEntry, ParticipantId, PublicKey, Release, Suite, Timestamp,
@@ -23,6 +23,8 @@ pub(crate) struct Released {
 pub(crate) enum KeyRefusal {
     #[error("{0} has not released its key")]
     Missing(ParticipantId),
+    #[error("{0} has taken that key back")]
+    TakenBack(ParticipantId),
     #[error("the key of the {id} is refused")]
     Release { id: ParticipantId, source: ReleaseRefusal },
     /// A sealed box of the 2022 suite does not say whose it is: somebody who has seen it could sign it as
@@ -37,6 +39,7 @@ pub(crate) enum KeyRefusal {
 /// Opens every release against the manifest, and compares the pre-shared keys in constant time.
 pub(crate) fn open_all(
     state: &State,
+    taken_back: &TakenBack,
     manifest: &CanonicalManifest,
     identity: &Identity,
 ) -> Result<Vec<Released>, KeyRefusal> {
@@ -45,6 +48,9 @@ pub(crate) fn open_all(
     for (id, part) in manifest.manifest().participants() {
         let participant = state.participant(id).ok_or(KeyRefusal::Missing(id))?;
         let stored = participant.release.as_ref().ok_or(KeyRefusal::Missing(id))?;
+        if taken_back.contains(&stored.release.digest()) {
+            return Err(KeyRefusal::TakenBack(id));
+        }
         let opened = open(&stored.release, id, manifest, identity)
             .map_err(|source| KeyRefusal::Release { id, source })?;
         words.push(opened.keys.pre_shared_key);

@@ -7,13 +7,14 @@ use crate::{formats::Sealing, release::Released};
 use sealroom_protocol::{
     ComputationId, FileContext, FileKind, FileName, Role, Suite,
     context::result_path,
-    receipt::{INDEX, ResultIndex, SINGLE, SealedResult},
+    contract::Terms,
+    receipt::{INDEX, IndexEntry, ResultIndex, SINGLE, SealedResult},
 };
 use sealroom_sandbox::{ResultWriter, Results};
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -21,8 +22,15 @@ use std::{
 /// Indexes are padded to a multiple of this many bytes.
 const INDEX_BLOCK: usize = 4096;
 
+/// One that was committed, and what it has of bytes without padding.
+struct Sealed {
+    result: SealedResult,
+    file: File,
+    bytes: u64,
+}
+
 /// By consumer and the name that the code gave.
-type ByName = BTreeMap<(u16, FileName), (SealedResult, File)>;
+type ByName = BTreeMap<(u16, FileName), Sealed>;
 type Finished = Arc<Mutex<ByName>>;
 
 /// The results of one run, sealed for their consumers.
@@ -30,6 +38,7 @@ pub(crate) struct SealedResults<'a> {
     computation: ComputationId,
     run: u32,
     consumers: Vec<&'a Released>,
+    terms: Terms,
     work_dir: PathBuf,
     finished: Finished,
     begun: u32,
@@ -40,11 +49,12 @@ impl<'a> SealedResults<'a> {
         computation: ComputationId,
         run: u32,
         released: &'a [Released],
+        terms: Terms,
         work_dir: PathBuf,
     ) -> Self {
         let consumers = released.iter().filter(|r| r.id.role == Role::ResultConsumer).collect();
         let finished = Finished::default();
-        Self { computation, run, consumers, work_dir, finished, begun: 0 }
+        Self { computation, run, consumers, terms, work_dir, finished, begun: 0 }
     }
 
     /// What was committed, and an index for each consumer that something is for.
@@ -53,12 +63,13 @@ impl<'a> SealedResults<'a> {
             std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
         name_single_results(&mut finished, &self.consumers)?;
         let mut indexes: BTreeMap<u16, ResultIndex> = BTreeMap::new();
-        for ((consumer, name), (result, _)) in &finished {
-            let index =
-                indexes.entry(*consumer).or_insert_with(|| ResultIndex { names: BTreeMap::new() });
-            index.names.insert(result.name.clone(), name.clone());
+        for ((consumer, name), Sealed { result, bytes, .. }) in &finished {
+            let index = indexes.entry(*consumer).or_default();
+            let entry = IndexEntry { name: name.clone(), bytes: *bytes };
+            index.results.insert(result.name.clone(), entry);
         }
-        let mut all: Vec<(SealedResult, File)> = finished.into_values().collect();
+        let mut all: Vec<(SealedResult, File)> =
+            finished.into_values().map(|sealed| (sealed.result, sealed.file)).collect();
         for (consumer, index) in indexes {
             let mut text = serde_json::to_vec(&index)?;
             text.resize(text.len().next_multiple_of(INDEX_BLOCK), b' ');
@@ -98,8 +109,8 @@ fn name_single_results(finished: &mut ByName, consumers: &[&Released]) -> io::Re
             (Some(only), None) => only,
             _ => single.clone(),
         };
-        if let Some((result, _)) = finished.get_mut(&(consumer, only)) {
-            result.name = single.clone();
+        if let Some(sealed) = finished.get_mut(&(consumer, only)) {
+            sealed.result.name = single.clone();
         }
     }
     Ok(())
@@ -112,18 +123,15 @@ impl Results for SealedResults<'_> {
         let number: FileName = self.begun.to_string().parse().map_err(io::Error::other)?;
         self.begun += 1;
         let sealing = self.seal(consumer, &number)?;
-        Ok(Box::new(Writer {
-            sealing,
-            consumer,
-            number,
-            name,
-            finished: Arc::clone(&self.finished),
-        }))
+        let (terms, finished) = (self.terms.clone(), Arc::clone(&self.finished));
+        Ok(Box::new(Writer { sealing, bytes: 0, terms, consumer, number, name, finished }))
     }
 }
 
 struct Writer {
     sealing: Sealing,
+    bytes: u64,
+    terms: Terms,
     consumer: u16,
     number: FileName,
     name: FileName,
@@ -132,7 +140,9 @@ struct Writer {
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sealing.write(bytes)
+        let written = self.sealing.write(bytes)?;
+        self.bytes = self.bytes.saturating_add(written as u64);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -142,13 +152,15 @@ impl Write for Writer {
 
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { sealing, consumer, number, name, finished } = *self;
+        let Self { mut sealing, bytes, terms, consumer, number, name, finished } = *self;
+        let padded = terms.padded(bytes).map_err(io::Error::other)?;
+        io::copy(&mut io::repeat(0).take(padded.saturating_sub(bytes)), &mut sealing)?;
         let (file, size, sha256) = sealing.finish()?;
         let result = SealedResult { consumer, name: number, size, sha256 };
         finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert((consumer, name), (result, file));
+            .insert((consumer, name), Sealed { result, file, bytes });
         Ok(())
     }
 }
@@ -156,7 +168,7 @@ impl ResultWriter for Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealroom_protocol::{ParticipantId, PublicKey};
+    use sealroom_protocol::{ParticipantId, Policy, PublicKey};
     use sealroom_seal::FileKey;
 
     fn consumer(index: u16, suite: Suite) -> Released {
@@ -173,7 +185,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let consumers = [consumer(0, Suite::Hybrid), consumer(1, suite)];
         let computation = ComputationId::random();
-        let mut results = SealedResults::new(computation, 1, &consumers, dir.path().to_owned());
+        let terms = Policy::default().terms(None).unwrap();
+        let dir = dir.path().to_owned();
+        let mut results = SealedResults::new(computation, 1, &consumers, terms, dir);
         for name in names {
             let mut writer = results.begin(1, name).unwrap();
             writer.write_all(b"x").unwrap();

@@ -1,29 +1,42 @@
-//! One run: keys opened, inputs fetched, code executed, results sealed, receipt signed.
+//! One run: keys opened, inputs fetched, code executed, results held against the contract and sealed, receipt
+//! signed.
+
+mod inputs;
+mod logs;
 
 use crate::{
-    fetch::{FetchError, StoredCode},
-    formats::{FileError, FromStart, Opened, Sealing},
-    release::{self, KeyRefusal, Released},
+    fetch::FetchError,
+    release::{self, KeyRefusal},
     results::SealedResults,
+    server::is_lease_lost,
     session::Session,
+    stop::Stop,
+    withdrawal::Watch,
 };
+use inputs::OpenedFiles;
 use sealroom_http::HttpError;
-use sealroom_lifecycle::{event::DataFile, wire::FinishRun};
+use sealroom_lifecycle::wire::FinishRun;
+use sealroom_output::Contracted;
 use sealroom_protocol::{
-    FileContext, FileKind, InventoryEntry, LogPolicy, Role, Timestamp,
-    context::log_path,
-    receipt::{Input as ReceiptInput, Receipt, RunStatus, SealedLog, SealedResult},
+    ParticipantId, Receipt, Role, Timestamp,
+    contract::{Broken, ExitStatus},
+    receipt::{Input as ReceiptInput, RunStatus, SealedLog, SealedResult},
+    statement::Predicate as _,
 };
-use sealroom_sandbox::{
-    CodeFile as JobCode, Exit, Input, Job, Limits, Outcome, Participants, SandboxError, Source,
-};
+use sealroom_sandbox::{Exit, Job, Limits, Participants, SandboxError};
 use sealroom_seal::stream::OpenError;
 use std::{
     fs::File,
-    io::{self, Write as _},
-    sync::Arc,
-    time::Duration,
+    io,
+    sync::atomic::Ordering,
+    thread,
+    time::{Duration, Instant},
 };
+
+/// How long the word that a key was taken back may come after the server has refused a success because of it.
+const WORD_OF_REVOCATION: Duration = Duration::from_secs(30);
+/// How often a run that waits looks whether it has to end.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Why a run has no results. The text goes to everybody who takes part, so it says nothing that the
 /// code or the data said.
@@ -41,6 +54,13 @@ enum RunFailure {
     Sandbox(#[from] SandboxError),
     #[error("{reason}")]
     Exit { reason: String, exit_code: Option<i32> },
+    // The clause alone: what the data says to it stays here.
+    #[error("a result breaks the output contract: {}", .0.clause)]
+    Contract(Broken),
+    #[error("{0} took its key back")]
+    Revoked(ParticipantId),
+    #[error("the run was cancelled")]
+    Cancelled,
     #[error("the work folder cannot be used")]
     Disk(#[from] io::Error),
     // What the server says is not repeated: it would stand in a receipt, under the enclave's name.
@@ -53,7 +73,12 @@ enum RunFailure {
 struct Products {
     inputs: Vec<ReceiptInput>,
     results: Vec<(SealedResult, File)>,
-    log: Option<(File, DataFile)>,
+    logs: Vec<(SealedLog, File)>,
+    opened: OpenedFiles,
+    /// Whether its processes were ended from here.
+    killed: bool,
+    /// Whether the server has got a sealed result.
+    handed_over: bool,
 }
 
 /// Whether the keys that were released can be used again.
@@ -63,102 +88,217 @@ pub(crate) enum Keys {
     Refused,
 }
 
+/// A run that is over, as far as a record of destruction speaks of it.
+pub(crate) struct Ended {
+    pub(crate) number: u32,
+    pub(crate) keys: Keys,
+    pub(crate) succeeded: bool,
+    pub(crate) killed: bool,
+    pub(crate) opened: OpenedFiles,
+    pub(crate) handed_over: bool,
+}
+
 /// Executes run `number` and publishes its end. An error is one of the server's; a failed run is not
 /// an error here.
-pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Keys, HttpError> {
+pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpError> {
     let started_at = now();
+    session.stop.begin();
+    let watch = Watch::start(session, number);
     let mut products = Products::default();
     let outcome = attempt(session, number, &mut products);
-    let keys = match outcome {
+    // The same moment for all that follows: how long uploading takes would say how much there is.
+    let ended_at = now();
+    let uploaded = outcome.and_then(|()| upload(session, number, &mut products));
+    let keys = match uploaded {
         Err(RunFailure::Keys(_)) => Keys::Refused,
         _ => Keys::Accepted,
     };
-    let status = match outcome {
+    let mut status = match uploaded {
         Ok(()) => RunStatus::Succeeded,
-        Err(failure) => {
-            if let RunFailure::Store(error) | RunFailure::Fetch(FetchError::Server(error)) =
-                &failure
-            {
-                tracing::warn!(run = number, "the server refuses: {error}");
-            }
-            products.results.clear();
-            failed(&failure)
-        }
+        Err(failure) => failed(session, number, &failure),
     };
-    let log = products.log.take().and_then(|log| put_log(session, number, log));
-    match &status {
-        RunStatus::Succeeded => tracing::info!(run = number, "run succeeded"),
-        RunStatus::Failed { reason, .. } => tracing::info!(run = number, "run failed: {reason}"),
+    let logs = std::mem::take(&mut products.logs);
+    let mut logs = match session.stop.revoked_by() {
+        Some(_) => vec![],
+        None => logs::put(session, number, logs),
+    };
+    loop {
+        let succeeded = status == RunStatus::Succeeded;
+        let results = products.results.iter().filter(|_| succeeded);
+        let receipt = Receipt {
+            computation: session.state.computation,
+            manifest: session.manifest.digest(),
+            run: number,
+            started_at,
+            ended_at,
+            status: status.clone(),
+            inputs: products.inputs.clone(),
+            results: results.map(|(result, _)| result.clone()).collect(),
+            logs: logs.clone(),
+        };
+        let receipt = receipt.sign(&session.identity.signing);
+        match finish(session, FinishRun { receipt, keys_refused: keys == Keys::Refused }, number) {
+            // A key was taken back, and the log has that before this success: the log decides.
+            Err(error) if succeeded && is_conflict(&error) => {
+                let who = wait_for_revocation(&session.stop).ok_or(error)?;
+                status = failed(session, number, &RunFailure::Revoked(who));
+                logs = vec![];
+            }
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
     }
-    let receipt = Receipt {
-        computation: session.state.computation,
-        manifest: session.manifest.digest(),
-        run: number,
-        started_at,
-        ended_at: now(),
-        status,
-        inputs: products.inputs,
-        results: products.results.into_iter().map(|(result, _)| result).collect(),
-        log: log.as_ref().map(|log| SealedLog { size: log.size, sha256: log.sha256 }),
+    drop(watch);
+    let succeeded = status == RunStatus::Succeeded;
+    if succeeded {
+        tracing::info!(run = number, "run succeeded");
     }
-    .sign(&session.identity.signing);
-    let finish = FinishRun { receipt, log, keys_refused: keys == Keys::Refused };
-    // The server may be restarting: the end of a run is worth waiting for as long as the lease lives.
+    let Products { opened, killed, handed_over, .. } = products;
+    Ok(Ended { number, keys, succeeded, killed, opened, handed_over })
+}
+
+/// Tells the server. It may be restarting: the end of a run is worth waiting for as long as the lease lives.
+fn finish(session: &Session<'_>, finish: FinishRun, number: u32) -> Result<(), HttpError> {
     loop {
         match session.server.finish_run(number, &finish) {
-            Err(HttpError::Unreachable { .. }) if !session.is_lost() => {
+            Err(HttpError::Unreachable { .. }) if !session.stop.is_lost() => {
                 tracing::warn!(run = number, "the server is away, trying again");
             }
-            result => return result.map(|()| keys),
+            result => return result,
         }
     }
 }
 
-fn now() -> Timestamp {
+fn is_conflict(error: &HttpError) -> bool {
+    error.status() == Some(409) && !is_lease_lost(error)
+}
+
+fn wait_for_revocation(stop: &Stop) -> Option<ParticipantId> {
+    let deadline = Instant::now() + WORD_OF_REVOCATION;
+    loop {
+        let who = stop.revoked_by();
+        if who.is_some() || stop.is_lost() || Instant::now() >= deadline {
+            return who;
+        }
+        thread::sleep(TICK);
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
     let millis = Timestamp::now().as_millisecond();
     Timestamp::from_millisecond(millis).expect("a moment of today is in range")
 }
 
-fn failed(failure: &RunFailure) -> RunStatus {
+/// What everybody hears of a failure.
+fn failed(session: &Session<'_>, number: u32, failure: &RunFailure) -> RunStatus {
+    if let RunFailure::Store(error) | RunFailure::Fetch(FetchError::Server(error)) = failure {
+        tracing::warn!(run = number, "the server refuses: {error}");
+    }
+    let status = told(failure, session.terms.exit_status());
+    if let RunStatus::Failed { reason, .. } = &status {
+        tracing::info!(run = number, "run failed: {reason}");
+    }
+    status
+}
+
+fn told(failure: &RunFailure, exit_status: ExitStatus) -> RunStatus {
+    let (reason, exit_code) = match (failure, exit_status) {
+        (RunFailure::Exit { .. }, ExitStatus::Folded) => {
+            ("the code did not succeed".to_owned(), None)
+        }
+        (RunFailure::Exit { reason, exit_code }, ExitStatus::Code) => (reason.clone(), *exit_code),
+        (failure, _) => (with_causes(failure), None),
+    };
+    RunStatus::Failed { reason, exit_code }
+}
+
+fn with_causes(failure: &RunFailure) -> String {
     let mut reason = failure.to_string();
     let mut source = std::error::Error::source(failure);
     while let Some(error) = source {
         reason = format!("{reason}: {error}");
         source = error.source();
     }
-    let exit_code = match failure {
-        RunFailure::Exit { exit_code, .. } => *exit_code,
-        _ => None,
-    };
-    RunStatus::Failed { reason, exit_code }
+    reason
 }
 
 fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Result<(), RunFailure> {
-    let released = release::open_all(&session.state, &session.manifest, &session.identity)?;
-    let code = open_code(session, &released)?;
-    let inputs = fetch_inputs(session, &released, &mut products.inputs)?;
+    let begun = Instant::now();
+    let released = release::open_all(
+        &session.state,
+        &session.taken_back,
+        &session.manifest,
+        &session.identity,
+    )?;
+    let code = inputs::open_code(session, &released, &mut products.opened)?;
+    let inputs =
+        inputs::fetch_inputs(session, &released, &mut products.inputs, &mut products.opened)?;
+    session.go_on()?;
     let computation = session.state.computation;
-    let mut results =
-        SealedResults::new(computation, number, &released, session.work_dir.to_owned());
+    let sealed = SealedResults::new(
+        computation,
+        number,
+        &released,
+        session.terms.clone(),
+        session.work_dir.to_owned(),
+    );
+    let mut results = Contracted::new(session.terms.clone(), sealed);
+    let participants = participants(session);
+    let consumers = u16::try_from(participants.result_consumers.len()).unwrap_or(u16::MAX);
     let job = Job {
         code,
         inputs,
-        participants: participants(session),
+        participants,
         limits: limits(session),
         results: &mut results,
-        cancel: session.heartbeat.lost(),
+        cancel: session.stop.flag(),
     };
     let outcome = session.setting.launcher.run(session.setting.runtime, job)?;
-    products.log = seal_log(session, number, &released, &outcome)?;
+    products.killed = matches!(outcome.exit, Exit::Cancelled);
+    products.logs = logs::seal(session, number, &released, &outcome)?;
+    round_up(session, begun);
+    session.go_on()?;
+    if let Some(broken) = results.broken() {
+        return Err(RunFailure::Contract(broken));
+    }
     judge(outcome.exit)?;
-    products.results = results.into_finished()?;
+    let sealed = results.finish(consumers).map_err(RunFailure::Contract)?;
+    products.results = sealed.into_finished()?;
+    Ok(())
+}
+
+/// Hands sealed results to the server, as long as no key is taken back.
+fn upload(session: &Session<'_>, number: u32, products: &mut Products) -> Result<(), RunFailure> {
     for (result, file) in &products.results {
+        session.go_on()?;
+        products.handed_over = true;
         session
             .server
             .put_result(number, result.consumer, &result.name, file)
             .map_err(RunFailure::Store)?;
     }
-    Ok(())
+    session.go_on()
+}
+
+/// Waits until the time that the run is seen to have taken says no more than the contract lets it.
+fn round_up(session: &Session<'_>, begun: Instant) {
+    let taken = begun.elapsed();
+    let rounded = session.terms.rounded(taken);
+    let until = begun + rounded;
+    while Instant::now() < until && !session.stop.flag().load(Ordering::Acquire) {
+        thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
+    }
+}
+
+impl Session<'_> {
+    /// Whether the run that is under way may go on.
+    fn go_on(&self) -> Result<(), RunFailure> {
+        match self.stop.revoked_by() {
+            Some(who) => Err(RunFailure::Revoked(who)),
+            None if self.stop.is_lost() => Err(RunFailure::Cancelled),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What the code may know of those who take part.
@@ -196,124 +336,9 @@ fn judge(exit: Exit) -> Result<(), RunFailure> {
         Exit::Code(code) => failure(format!("the code ended with exit code {code}"), Some(code)),
         Exit::Signal(signal) => failure(format!("the code was ended by signal {signal}"), None),
         Exit::TimedOut => failure("the code took longer than the policy allows".to_owned(), None),
-        Exit::Cancelled => failure("the run was cancelled".to_owned(), None),
+        Exit::Cancelled => Err(RunFailure::Cancelled),
         Exit::LimitExceeded(excess) => {
             failure(format!("the code went over a limit: {}", excess.bound), None)
-        }
-    }
-}
-
-fn open_code(session: &Session<'_>, released: &[Released]) -> Result<Vec<JobCode>, RunFailure> {
-    let provider = released
-        .iter()
-        .find(|r| r.id.role == Role::CodeProvider)
-        .expect("the manifest names a code provider, and every participant has released");
-    let open = |file: &sealroom_protocol::CodeFile| {
-        let path = file.path.as_str();
-        let stored = session.code.stored(&file.path).ok_or(io::ErrorKind::NotFound);
-        let source: Arc<dyn Source> = match stored.map_err(io::Error::from)? {
-            StoredCode::Clear(content) => Arc::clone(content) as Arc<dyn Source>,
-            StoredCode::Sealed(stored) => {
-                let context = FileContext {
-                    computation: session.state.computation,
-                    participant: &provider.public_key,
-                    kind: FileKind::Code,
-                    path,
-                };
-                let sealed = FromStart { file: stored, at: 0 };
-                let (listed, with) =
-                    ((file.size, file.sha256), (provider.suite, &provider.file_key));
-                let opened = Opened::open(sealed, listed, with, &context, session.work_dir);
-                Arc::new(opened.map_err(|error| match error {
-                    FileError::Open(source) => RunFailure::Code { path: path.to_owned(), source },
-                    FileError::Substituted => {
-                        FetchError::Substituted { expected_by: "the manifest lists" }.into()
-                    }
-                    FileError::Read(error) | FileError::Disk(error) => RunFailure::Disk(error),
-                })?)
-            }
-        };
-        Ok(JobCode { path: path.to_owned(), sealed: file.sealed, source })
-    };
-    session.code.files.iter().map(open).collect()
-}
-
-/// Every listed file, in the order that the providers' own clocks give; ties go by provider.
-fn in_order(released: &[Released]) -> Vec<(&Released, usize, &InventoryEntry)> {
-    let mut files: Vec<_> = released
-        .iter()
-        .flat_map(|r| r.inventory.iter().enumerate().map(move |(number, entry)| (r, number, entry)))
-        .collect();
-    files.sort_by_key(|(_, _, entry)| entry.uploaded_at);
-    files
-}
-
-fn fetch_inputs(
-    session: &Session<'_>,
-    released: &[Released],
-    listed: &mut Vec<ReceiptInput>,
-) -> Result<Vec<Input>, RunFailure> {
-    let fetch = |(provider, number, entry): (&Released, usize, &InventoryEntry)| {
-        let content = session.server.data(provider.id, &entry.name).map_err(FetchError::from)?;
-        let context = FileContext {
-            computation: session.state.computation,
-            participant: &provider.public_key,
-            kind: FileKind::Data,
-            path: entry.name.as_str(),
-        };
-        let index = provider.id.index;
-        let (expected, with) = ((entry.size, entry.sha256), (provider.suite, &provider.file_key));
-        let opened = Opened::open(content, expected, with, &context, session.work_dir);
-        let opened = opened.map_err(|error| match error {
-            FileError::Open(source) => RunFailure::Data { provider: index, number, source },
-            FileError::Substituted => {
-                FetchError::Substituted { expected_by: "a data provider has listed" }.into()
-            }
-            FileError::Read(error) => FetchError::Server(HttpError::Transfer(error)).into(),
-            FileError::Disk(error) => RunFailure::Disk(error),
-        })?;
-        listed.push(ReceiptInput { provider: index, file: entry.clone() });
-        let name = entry.name.to_string();
-        Ok(Input { provider: index.into(), name, source: Arc::new(opened) })
-    };
-    in_order(released).into_iter().map(fetch).collect()
-}
-
-/// Seals what the code printed for whom the policy names; `None` if that is nobody.
-fn seal_log(
-    session: &Session<'_>,
-    number: u32,
-    released: &[Released],
-    outcome: &Outcome,
-) -> io::Result<Option<(File, DataFile)>> {
-    let reader = match session.manifest.manifest().policy.logs {
-        LogPolicy::None => return Ok(None),
-        LogPolicy::CodeProvider => released.iter().find(|r| r.id.role == Role::CodeProvider),
-    };
-    let Some(reader) = reader else { return Ok(None) };
-    let context = FileContext {
-        computation: session.state.computation,
-        participant: &reader.public_key,
-        kind: FileKind::Log,
-        path: &log_path(number),
-    };
-    let mut out = Sealing::begin(reader.suite, &reader.file_key, &context, session.work_dir)?;
-    out.write_all(&outcome.log)?;
-    if outcome.log_truncated {
-        out.write_all(b"\n[the log was cut off here]\n")?;
-    }
-    let (file, size, sha256) = out.finish()?;
-    let name = "log".parse().expect("a plain name");
-    Ok(Some((file, DataFile { name, size, sha256 })))
-}
-
-/// Uploads a sealed log. A log that can't be stored is missing, and no reason to fail a run.
-fn put_log(session: &Session<'_>, number: u32, (file, log): (File, DataFile)) -> Option<DataFile> {
-    match session.server.put_log(number, &file) {
-        Ok(()) => Some(log),
-        Err(error) => {
-            tracing::warn!(run = number, "no log is kept: {error}");
-            None
         }
     }
 }
@@ -321,48 +346,36 @@ fn put_log(session: &Session<'_>, number: u32, (file, log): (File, DataFile)) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealroom_protocol::{ParticipantId, Suite};
-    use sealroom_seal::{Digest, FileKey, sign::PublicKey};
-
-    fn provider(index: u16, files: &[(&str, u64)]) -> Released {
-        let entry = |(name, uploaded_at): &(&str, u64)| InventoryEntry {
-            name: name.parse().unwrap(),
-            size: 0,
-            sha256: Digest::of(b""),
-            uploaded_at: *uploaded_at,
-        };
-        Released {
-            id: ParticipantId { role: Role::DataProvider, index },
-            suite: Suite::Hybrid,
-            public_key: PublicKey::from_bytes([0; 32]),
-            file_key: FileKey::random(),
-            inventory: files.iter().map(entry).collect(),
-        }
-    }
-
-    #[test]
-    fn inputs_come_in_the_order_that_the_providers_signed() {
-        let released =
-            [provider(0, &[("a", 1), ("b", 5)]), provider(1, &[("c", 3), ("d", 5), ("e", 5)])];
-        let names: Vec<&str> =
-            in_order(&released).iter().map(|(_, _, e)| e.name.as_str()).collect();
-        assert_eq!(names, ["a", "c", "b", "d", "e"]);
-    }
 
     #[test]
     fn a_failure_says_its_causes_and_its_exit_code() {
         let failure = judge(Exit::Code(3)).unwrap_err();
         let reason = "the code ended with exit code 3".to_owned();
-        assert_eq!(failed(&failure), RunStatus::Failed { reason, exit_code: Some(3) });
+        let failed = RunStatus::Failed { reason, exit_code: Some(3) };
+        assert_eq!(told(&failure, ExitStatus::Code), failed);
         let refused = RunFailure::Keys(KeyRefusal::Release {
             id: ParticipantId { role: Role::DataProvider, index: 1 },
             source: sealroom_protocol::release::ReleaseRefusal::DoesNotOpen,
         });
-        let RunStatus::Failed { reason, .. } = failed(&refused) else { panic!("it failed") };
+        let RunStatus::Failed { reason, .. } = told(&refused, ExitStatus::Code) else {
+            panic!("it failed")
+        };
         assert_eq!(
             reason,
             "the key of the data provider 1 is refused: \
              the released key does not open with this identity"
+        );
+    }
+
+    #[test]
+    fn a_folded_exit_status_says_that_it_failed_and_nothing_else() {
+        let ends = [Exit::Code(3), Exit::Code(77), Exit::Signal(9), Exit::TimedOut];
+        let told: Vec<RunStatus> =
+            ends.map(|exit| told(&judge(exit).unwrap_err(), ExitStatus::Folded)).to_vec();
+        let reason = "the code did not succeed".to_owned();
+        assert!(
+            told.iter()
+                .all(|told| *told == RunStatus::Failed { reason: reason.clone(), exit_code: None })
         );
     }
 }

@@ -5,7 +5,8 @@ use sealroom_http::{Body, Client, HttpError, Method, RefreshToken, path_componen
 use sealroom_lifecycle::{
     EnclaveId,
     wire::{
-        Claim, ClaimRequest, Events, FinishRun, JudgeKey, LEASE_HEADER, PublishIdentity, RunNumber,
+        Claim, ClaimRequest, Events, FinishRun, JudgeKey, KeyDestroyed, LEASE_HEADER,
+        PublishIdentity, RunNumber,
     },
 };
 use sealroom_protocol::{EvidenceKind, FileName, ParticipantId};
@@ -107,6 +108,10 @@ impl Leased {
         self.send(Method::POST, "/keys/judge", Body::json(judgement))
     }
 
+    pub(crate) fn key_destroyed(&self, said: &KeyDestroyed) -> Result<(), HttpError> {
+        self.send(Method::POST, "/keys/destroyed", Body::json(said))
+    }
+
     pub(crate) fn start_run(&self) -> Result<u32, HttpError> {
         let response = self.client.call(Method::POST, &self.path("/runs"), Body::Empty)?;
         self.client.json::<RunNumber>(response).map(|started| started.run)
@@ -126,8 +131,14 @@ impl Leased {
         )
     }
 
-    pub(crate) fn put_log(&self, run: u32, sealed: &File) -> Result<(), HttpError> {
-        self.put(&format!("/runs/{run}/log"), sealed)
+    pub(crate) fn put_log(
+        &self,
+        run: u32,
+        reader: ParticipantId,
+        sealed: &File,
+    ) -> Result<(), HttpError> {
+        let (role, index) = (reader.role.short_name(), reader.index);
+        self.put(&format!("/runs/{run}/logs/{role}/{index}"), sealed)
     }
 
     fn put(&self, rest: &str, file: &File) -> Result<(), HttpError> {

@@ -7,25 +7,22 @@ use crate::{
     fetch,
     heartbeat::Heartbeat,
     identity::Identity,
-    release, run,
+    release,
+    run::{self, Ended},
     server::{Leased, Server, is_lease_lost},
+    stop::Stop,
+    withdrawal::{self, TakenBack},
 };
 use anyhow::{Context as _, bail};
 use sealroom_http::{HttpError, RefreshToken};
 use sealroom_lifecycle::{
     Record, State, replay,
     state::{ChainError, Closed},
-    wire::{Claim, JudgeKey, PublishIdentity},
+    wire::{Claim, JudgeKey, KeyDestroyed, PublishIdentity},
 };
-use sealroom_protocol::{Role, Timestamp, manifest::CanonicalManifest};
+use sealroom_protocol::{Role, Timestamp, contract::Terms, manifest::CanonicalManifest};
 use sealroom_sandbox::{Launcher, Runtime, RuntimeReport};
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, atomic::Ordering},
-    thread,
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, thread, time::Duration};
 
 /// The runtime profile that runs get.
 const PROFILE: &str = "default";
@@ -42,12 +39,18 @@ pub(crate) struct Setting<'a> {
 pub(crate) struct Session<'a> {
     pub(crate) setting: &'a Setting<'a>,
     pub(crate) server: Arc<Leased>,
-    pub(crate) heartbeat: Heartbeat,
+    pub(crate) stop: Arc<Stop>,
     pub(crate) work_dir: &'a Path,
     pub(crate) state: State,
     pub(crate) code: fetch::Code,
     pub(crate) manifest: CanonicalManifest,
     pub(crate) identity: Identity,
+    /// What may leave a run.
+    pub(crate) terms: Terms,
+    /// What was released to this identity and taken back.
+    pub(crate) taken_back: TakenBack,
+    /// The runs of this process that are over.
+    ended: Vec<Ended>,
     /// Runs that this process has started, and the number of the newest. The server's log is not
     /// asked: it could leave runs out.
     runs: u32,
@@ -69,16 +72,12 @@ pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
     tracing::info!(computation = %claim.computation, "took on a computation");
     let leased = Arc::new(server.leased(&claim)?);
     let lease = Duration::from_secs(claim.lease_seconds.clamp(1, 3600));
-    let heartbeat = Heartbeat::start(Arc::clone(&leased), lease);
-    let served = Session::begin(
-        setting,
-        &claim,
-        leased.clone(),
-        heartbeat,
-        work_dir.path(),
-        attester.as_ref(),
-    )
-    .and_then(Session::serve);
+    let stop = Arc::new(Stop::default());
+    let heartbeat = Heartbeat::start(Arc::clone(&leased), lease, Arc::clone(&stop));
+    let served =
+        Session::begin(setting, &claim, leased.clone(), stop, work_dir.path(), attester.as_ref())
+            .and_then(Session::serve);
+    drop(heartbeat);
     // Whatever happened: the server need not wait for the lease to run out.
     if let Err(error) = leased.give_up() {
         tracing::debug!("could not give the lease back: {error}");
@@ -111,7 +110,7 @@ impl<'a> Session<'a> {
         setting: &'a Setting<'a>,
         claim: &Claim,
         server: Arc<Leased>,
-        heartbeat: Heartbeat,
+        stop: Arc<Stop>,
         work_dir: &'a Path,
         attester: &dyn Attester,
     ) -> anyhow::Result<Self> {
@@ -132,6 +131,10 @@ impl<'a> Session<'a> {
             attester: attester.kind(),
         };
         let manifest = compose::manifest(&state, code.files.clone(), &environment)?;
+        if state.dev_mode {
+            tracing::warn!("DEVELOPMENT MODE: this computation protects nothing");
+        }
+        let terms = manifest.manifest().terms().context("the output contract is refused")?;
         let identity = Identity::fresh();
         let keys = identity.public();
         let report_data = keys.report_data(&manifest.digest(), &[]);
@@ -143,12 +146,15 @@ impl<'a> Session<'a> {
         let mut session = Self {
             setting,
             server,
-            heartbeat,
+            stop,
             work_dir,
             state,
             code,
             manifest,
             identity,
+            terms,
+            taken_back: TakenBack::default(),
+            ended: Vec::new(),
             runs: 0,
             newest_run,
             keys_open: true,
@@ -168,7 +174,10 @@ impl<'a> Session<'a> {
                 Ok(number) => {
                     self.count_run(number)?;
                     // One guess of the safety words for each round of approvals, whatever the log says.
-                    if run::execute(&self, number)? == run::Keys::Refused {
+                    let ended = run::execute(&self, number)?;
+                    let refused = ended.keys == run::Keys::Refused;
+                    self.ended.push(ended);
+                    if refused {
                         return Ok(());
                     }
                 }
@@ -193,14 +202,9 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Whether the lease is gone for good.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.heartbeat.lost().load(Ordering::Relaxed)
-    }
-
     /// Whether there is nothing left to do for this identity.
     fn is_over(&self) -> anyhow::Result<bool> {
-        if self.is_lost() {
+        if self.stop.is_lost() {
             bail!("the lease is lost");
         }
         let mine = self.identity.signing.public();
@@ -222,8 +226,34 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
         };
-        apply(&mut self.state, &records).context("the server's log is refused")?;
+        for record in &records {
+            self.taken_back.note(&self.state, record);
+            self.state.apply(record).context("the server's log is refused")?;
+        }
+        self.record_destructions()?;
         self.judge_keys()
+    }
+
+    /// Signs and tells that keys which were taken back are gone. Between runs, so nothing of them is open.
+    fn record_destructions(&mut self) -> anyhow::Result<()> {
+        while let Some(owed) = self.taken_back.owed() {
+            let participant = owed.participant;
+            let record = withdrawal::sign(owed, &self.manifest, &self.identity, &self.ended);
+            if let Some(record) = record {
+                match self.server.key_destroyed(&KeyDestroyed { participant, record }) {
+                    Ok(()) => tracing::info!("destroyed the key of {participant}"),
+                    Err(error) if is_lease_lost(&error) => return Err(error.into()),
+                    // Said again with the next event.
+                    Err(error @ HttpError::Unreachable { .. }) => {
+                        tracing::warn!("cannot say that a key is destroyed: {error}");
+                        return Ok(());
+                    }
+                    Err(error) => tracing::warn!("a record of destruction is refused: {error}"),
+                }
+            }
+            self.taken_back.settled();
+        }
+        Ok(())
     }
 
     /// Tries every key that was released since: who sealed to another identity hears of it at once, and
@@ -233,10 +263,11 @@ impl<'a> Session<'a> {
         self.keys_open = true;
         for participant in &self.state.participants {
             let Some(released) = participant.untried() else { continue };
-            let (id, digest) = (participant.id, released.release.digest());
-            let opened = release::open(&released.release, id, &self.manifest, &self.identity);
-            self.keys_open &= opened.is_ok();
-            let judgement = JudgeKey { participant: id, release: digest, opens: opened.is_ok() };
+            let (id, release) = (participant.id, released.release.digest());
+            let opens = !self.taken_back.contains(&release)
+                && release::open(&released.release, id, &self.manifest, &self.identity).is_ok();
+            self.keys_open &= opens;
+            let judgement = JudgeKey { participant: id, release, opens };
             match self.server.judge_key(&judgement) {
                 Ok(()) => {}
                 Err(error) if is_lease_lost(&error) => return Err(error.into()),

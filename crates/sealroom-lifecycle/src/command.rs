@@ -2,8 +2,8 @@
 
 use crate::event::DataFile;
 use sealroom_protocol::{
-    CodeFile, Digest, Email, Evidence, IdentityKeys, ParticipantId, Policy, PublicKey, Release,
-    Role, Suite, receipt::Envelope,
+    CodeFile, Digest, Email, Envelope, Evidence, IdentityKeys, ParticipantId, Policy, PublicKey,
+    Release, Role, Suite,
 };
 
 /// What the owner wants to create.
@@ -101,10 +101,15 @@ pub enum Command {
         run: u32,
         /// What it says of it.
         receipt: Envelope,
-        /// The sealed log, if one was kept.
-        log: Option<DataFile>,
         /// Whether the keys were refused, so that everybody has to approve again.
         keys_refused: bool,
+    },
+    /// The enclave has destroyed a key that was taken back. Harmless when repeated.
+    RecordDestruction {
+        /// Whose.
+        participant: ParticipantId,
+        /// What it says of it.
+        record: Envelope,
     },
     /// The server has lost the enclave.
     LoseEnclave {

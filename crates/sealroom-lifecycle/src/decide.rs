@@ -9,9 +9,10 @@ use crate::{
     state::{Closed, Participant, State},
 };
 use sealroom_protocol::{
-    ComputationId, Digest, Email, ParticipantId, Release, Role, Suite, Timestamp,
+    ComputationId, Digest, Email, Envelope, ParticipantId, Receipt, Release, Role, Suite,
+    Timestamp,
     manifest::CanonicalManifest,
-    receipt::{Envelope, RunStatus},
+    receipt::RunStatus,
     release::{Expected, MAX_INVENTORY},
 };
 
@@ -89,6 +90,10 @@ pub fn create(computation: ComputationId, owner: &Email, wanted: Create) -> Deci
     policy
         .check()
         .map_err(|error| invalid(error.to_string(), "choose a limit within the range"))?;
+    let consumers = u16::try_from(result_consumers.len()).unwrap_or(u16::MAX);
+    policy
+        .terms(Some(consumers))
+        .map_err(|error| invalid(error.to_string(), "change the output contract as it says"))?;
     Ok(vec![Event::Created {
         computation,
         name,
@@ -109,6 +114,8 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
     let caller = Caller::admit(state, actor, &command)?;
     let goes_on = match state.closed {
         Closed::Open => true,
+        // There is no key left to take back then, and nothing wrong with asking.
+        _ if matches!(command, Command::Revoke { .. }) => true,
         Closed::Archived => matches!(command, Command::Remove | Command::FetchResult { .. }),
         Closed::Removed => matches!(command, Command::Remove),
     };
@@ -229,8 +236,12 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
             Ok(vec![Event::IdentityPublished { enclave, manifest, keys, evidence }])
         }
         (Command::StartRun, Caller::Enclave(enclave)) => start_run(state, enclave, now),
-        (Command::FinishRun { run, receipt, log, keys_refused }, Caller::Enclave(enclave)) => {
-            finish_run(state, enclave, run, receipt, log, keys_refused)
+        (Command::FinishRun { run, receipt, keys_refused }, Caller::Enclave(enclave)) => {
+            finish_run(state, enclave, run, receipt, keys_refused)
+        }
+        (Command::RecordDestruction { participant, record }, Caller::Enclave(enclave)) => {
+            must_hold_identity(state, enclave)?;
+            record_destruction(state, participant, record)
         }
         (Command::LoseEnclave { enclave }, _) => Ok(lose_enclave(state, enclave)),
         _ => Err(forbidden("the caller may not do this")),
@@ -285,7 +296,8 @@ impl Needed {
             Command::PublishIdentity { .. }
             | Command::JudgeKey { .. }
             | Command::StartRun
-            | Command::FinishRun { .. } => Self::Enclave,
+            | Command::FinishRun { .. }
+            | Command::RecordDestruction { .. } => Self::Enclave,
             Command::LoseEnclave { .. } => Self::Server,
         }
     }
@@ -464,7 +476,6 @@ fn finish_run(
     enclave: EnclaveId,
     run: u32,
     receipt: Envelope,
-    log: Option<DataFile>,
     keys_refused: bool,
 ) -> Decision {
     let repeated = |known: &crate::state::Run| {
@@ -479,19 +490,30 @@ fn finish_run(
         return Err(wrong_state(format!("run {run} is not under way"), "the enclave has a fault"));
     };
     let fault = || invalid("the receipt is not of this run", "the enclave has a fault");
-    let said = receipt.verify(&open.identity.keys.signing).map_err(|_| fault())?;
+    let said: Receipt = receipt.verify(&open.identity.keys.signing).map_err(|_| fault())?;
     if said.run != run
         || said.manifest != open.identity.digest
         || said.computation != state.computation
     {
         return Err(fault());
     }
-    let logged = log.as_ref().map(|log| (log.size, log.sha256));
-    if said.log.as_ref().map(|log| (log.size, log.sha256)) != logged {
-        return Err(fault());
+    if let (RunStatus::Succeeded, Some(who)) = (&said.status, open.revoked_by.first()) {
+        let message = format!("{who} took its key back during run {run}: it can't succeed");
+        return Err(wrong_state(message, "destroy the key, and finish the run as failed"));
     }
     let refused = if keys_refused { withdraw(state, Withdrawal::KeysRefused) } else { vec![] };
-    Ok([vec![Event::RunFinished { run, receipt, log }], refused].concat())
+    Ok([vec![Event::RunFinished { run, receipt }], refused].concat())
+}
+
+fn record_destruction(state: &State, participant: ParticipantId, record: Envelope) -> Decision {
+    let said = state.check_destruction(participant, &record).ok_or_else(|| {
+        invalid("the record is not of a key of this identity's", "the enclave has a fault")
+    })?;
+    // Once for each key: the answer to the first call may have been lost.
+    let owed = state.participant(participant).is_some_and(|participant| {
+        participant.taken_back.iter().any(|release| said.releases.contains(release))
+    });
+    Ok(if owed { vec![Event::KeyDestroyed { participant, record }] } else { vec![] })
 }
 
 fn lose_enclave(state: &State, enclave: EnclaveId) -> Vec<Event> {

@@ -1,8 +1,8 @@
 //! Events: what happened to a computation, and the chain that holds them together.
 
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, Evidence, FileName, IdentityKeys, ParticipantId,
-    Policy, PublicKey, Release, Suite, Timestamp, receipt::Envelope,
+    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys,
+    ParticipantId, Policy, PublicKey, Release, Suite, Timestamp,
 };
 use sealroom_seal::framed;
 use serde::{Deserialize, Serialize};
@@ -184,6 +184,13 @@ pub enum Event {
         /// Who.
         participant: ParticipantId,
     },
+    /// The enclave has destroyed a key that was taken back.
+    KeyDestroyed {
+        /// Whose.
+        participant: ParticipantId,
+        /// What the enclave says of it.
+        record: Envelope,
+    },
     /// The owner asked for another run.
     RunRequested,
     /// The enclave started a run.
@@ -197,9 +204,6 @@ pub enum Event {
         run: u32,
         /// What the enclave says of it.
         receipt: Envelope,
-        /// The sealed log, if one was kept.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        log: Option<DataFile>,
     },
     /// A result consumer fetched a result of the run for the first time.
     ResultFetched {

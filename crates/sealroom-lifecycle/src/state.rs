@@ -2,10 +2,10 @@
 
 use crate::event::{Actor, DataFile, EnclaveId, Event, GENESIS, Record, Withdrawal};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, Evidence, IdentityKeys, ParticipantId, Policy,
-    PublicKey, Release, Role, Suite, Timestamp,
+    CodeFile, ComputationId, Destruction, Digest, Email, Envelope, Evidence, IdentityKeys,
+    ParticipantId, Policy, PublicKey, Receipt, Release, Role, Suite, Timestamp,
     api::Phase,
-    receipt::{Envelope, Receipt, RunStatus, SealedResult},
+    receipt::{RunStatus, SealedLog, SealedResult},
 };
 use std::collections::BTreeMap;
 
@@ -32,6 +32,8 @@ pub struct State {
     pub identity: Option<Identity>,
     /// Every run.
     pub runs: Vec<Run>,
+    /// What enclaves have said of keys that were taken back.
+    pub destroyed: Vec<Destroyed>,
     /// Whether it was closed, and whether its files are gone.
     pub closed: Closed,
     /// The newest record: sequence number and hash.
@@ -59,6 +61,20 @@ pub struct Participant {
     pub release: Option<Released>,
     /// What it released after one that the enclave has accepted: takes its place once accepted too.
     pub candidate: Option<Released>,
+    /// What it released to the identity that stands and took back, as long as the enclave has not said
+    /// that it is destroyed.
+    pub taken_back: Vec<Digest>,
+}
+
+/// An enclave's word for a key that is gone.
+#[derive(Clone, Debug)]
+pub struct Destroyed {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The signed record.
+    pub record: Envelope,
 }
 
 /// A key that was released to the identity that stands.
@@ -111,6 +127,8 @@ pub struct Run {
     pub end: Option<RunEnd>,
     /// When each result consumer first fetched a result.
     pub fetched: BTreeMap<ParticipantId, Timestamp>,
+    /// Who took its key back while it was under way: it can't succeed any more.
+    pub revoked_by: Vec<ParticipantId>,
 }
 
 /// The end of a run.
@@ -124,8 +142,8 @@ pub struct RunEnd {
     pub results: Vec<SealedResult>,
     /// The enclave's receipt; none after a crash.
     pub receipt: Option<Envelope>,
-    /// The sealed log.
-    pub log: Option<DataFile>,
+    /// The log, sealed for each of its readers.
+    pub logs: Vec<SealedLog>,
 }
 
 /// Whether a computation goes on.
@@ -222,6 +240,7 @@ impl State {
                 done_at: None,
                 release: None,
                 candidate: None,
+                taken_back: Vec::new(),
             };
             emails.iter().zip(0..).map(new).collect()
         };
@@ -242,6 +261,7 @@ impl State {
             code: None,
             identity: None,
             runs: Vec::new(),
+            destroyed: Vec::new(),
             closed: Closed::Open,
             head: (record.seq, record.hash),
             run_wanted: true,
@@ -286,7 +306,10 @@ impl State {
             }
             Event::IdentityWithdrawn { reason } => {
                 self.identity = None;
-                self.participants.iter_mut().for_each(Participant::drop_keys);
+                for participant in &mut self.participants {
+                    participant.take_keys_back();
+                    participant.taken_back.clear();
+                }
                 self.halted = *reason == Withdrawal::KeysRefused;
                 self.run_wanted = true;
             }
@@ -301,7 +324,7 @@ impl State {
                 let participant = self.participant_mut(*participant)?;
                 participant.files.clear();
                 participant.done_at = None;
-                participant.drop_keys();
+                participant.take_keys_back();
             }
             Event::DataDone { participant } => {
                 self.participant_mut(*participant)?.done_at = Some(at);
@@ -326,23 +349,45 @@ impl State {
                     participant.release = None;
                 }
             }
-            Event::KeyRevoked { participant } => self.participant_mut(*participant)?.drop_keys(),
+            Event::KeyRevoked { participant } => {
+                self.participant_mut(*participant)?.take_keys_back();
+                if let Some(open) = self.runs.last_mut().filter(|run| run.end.is_none()) {
+                    open.revoked_by.push(*participant);
+                }
+            }
+            Event::KeyDestroyed { participant, record } => {
+                let said = self.check_destruction(*participant, record);
+                let gone = said.ok_or("its record is not the enclave's")?.releases;
+                let participant = self.participant_mut(*participant)?;
+                participant.taken_back.retain(|release| !gone.contains(release));
+                let (participant, record) = (participant.id, record.clone());
+                self.destroyed.push(Destroyed { participant, at, record });
+            }
             Event::RunRequested => {
                 self.run_wanted = true;
                 self.halted = false;
             }
             Event::RunStarted { run } => {
                 let identity = self.identity.clone().ok_or("no identity stands")?;
-                let (number, fetched) = (*run, BTreeMap::new());
-                self.runs.push(Run { number, started_at: at, identity, end: None, fetched });
+                self.runs.push(Run {
+                    number: *run,
+                    started_at: at,
+                    identity,
+                    end: None,
+                    fetched: BTreeMap::new(),
+                    revoked_by: Vec::new(),
+                });
                 self.run_wanted = false;
             }
-            Event::RunFinished { run, receipt, log } => {
+            Event::RunFinished { run, receipt } => {
                 let open = self.open_run(*run)?;
                 let said = open.check_receipt(receipt).ok_or("its receipt is not the enclave's")?;
-                let (status, results) = (said.status, said.results);
-                let (receipt, log) = (Some(receipt.clone()), log.clone());
-                open.end = Some(RunEnd { at, status, results, receipt, log });
+                let Receipt { status, results, logs, .. } = said;
+                if status == RunStatus::Succeeded && !open.revoked_by.is_empty() {
+                    return Err("a run can't succeed with a key that was taken back");
+                }
+                let receipt = Some(receipt.clone());
+                open.end = Some(RunEnd { at, status, results, receipt, logs });
             }
             Event::ResultFetched { run, participant } => {
                 let known = self.runs.iter_mut().find(|known| known.number == *run);
@@ -352,7 +397,8 @@ impl State {
                 let reason = "the enclave was lost during the run".to_owned();
                 let status = RunStatus::Failed { reason, exit_code: None };
                 let open = self.open_run(*run)?;
-                open.end = Some(RunEnd { at, status, results: vec![], receipt: None, log: None });
+                let (results, receipt, logs) = (vec![], None, vec![]);
+                open.end = Some(RunEnd { at, status, results, receipt, logs });
             }
             Event::Archived => self.closed = Closed::Archived,
             Event::Removed => self.closed = Closed::Removed,
@@ -368,6 +414,18 @@ impl State {
     fn open_run(&mut self, number: u32) -> Result<&mut Run, &'static str> {
         let open = self.runs.last_mut().filter(|run| run.number == number && run.end.is_none());
         open.ok_or("no such run is under way")
+    }
+
+    /// What `record` says, if the identity that stands signed it about `participant`.
+    pub(crate) fn check_destruction(
+        &self,
+        participant: ParticipantId,
+        record: &Envelope,
+    ) -> Option<Destruction> {
+        let identity = self.identity.as_ref()?;
+        let said: Destruction = record.verify(&identity.keys.signing).ok()?;
+        let mine = said.computation == self.computation && said.manifest == identity.digest;
+        (mine && said.participant == participant).then_some(said)
     }
 
     /// The participant `id`.
@@ -505,7 +563,15 @@ impl Participant {
         self.candidate.as_ref().or(self.release.as_ref().filter(|standing| !standing.accepted))
     }
 
-    fn drop_keys(&mut self) {
+    /// What it has released to the identity that stands, by digest.
+    pub fn releases(&self) -> impl Iterator<Item = Digest> {
+        let both = self.release.iter().chain(&self.candidate);
+        both.map(|released| released.release.digest())
+    }
+
+    fn take_keys_back(&mut self) {
+        let gone: Vec<Digest> = self.releases().collect();
+        self.taken_back.extend(gone);
         self.release = None;
         self.candidate = None;
     }
@@ -514,7 +580,7 @@ impl Participant {
 impl Run {
     /// What `receipt` says, if this run's identity signed it about this run.
     fn check_receipt(&self, receipt: &Envelope) -> Option<Receipt> {
-        let said = receipt.verify(&self.identity.keys.signing).ok()?;
+        let said: Receipt = receipt.verify(&self.identity.keys.signing).ok()?;
         (said.run == self.number && said.manifest == self.identity.digest).then_some(said)
     }
 }

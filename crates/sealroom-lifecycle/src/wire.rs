@@ -3,9 +3,9 @@
 //! The enclave believes none of it: it folds the events itself, and binds what it read into the
 //! manifest that participants approve.
 
-use crate::{EnclaveId, Record, event::DataFile};
+use crate::{EnclaveId, Record};
 use sealroom_protocol::{
-    ComputationId, Digest, Evidence, EvidenceKind, IdentityKeys, ParticipantId, receipt::Envelope,
+    ComputationId, Digest, Envelope, Evidence, EvidenceKind, IdentityKeys, ParticipantId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,14 @@ bodies! {
         pub opens: bool,
     }
 
+    /// `POST /enclave/computations/{id}/keys/destroyed`: a key that was taken back is gone.
+    pub struct KeyDestroyed {
+        /// Whose.
+        pub participant: ParticipantId,
+        /// What the enclave says of it.
+        pub record: Envelope,
+    }
+
     /// The answer to `POST /enclave/computations/{id}/runs`.
     pub struct RunNumber {
         /// The number of the run that was started.
@@ -79,9 +87,6 @@ bodies! {
     pub struct FinishRun {
         /// The signed receipt.
         pub receipt: Envelope,
-        /// The sealed log, if one was uploaded.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub log: Option<DataFile>,
         /// Whether the keys were refused.
         #[serde(default)]
         pub keys_refused: bool,

@@ -4,9 +4,9 @@
 //! ignores. Times are RFC 3339.
 
 use crate::{
-    CodeFile, ComputationId, Digest, Email, Evidence, FileName, IdentityKeys, ParticipantId,
-    Policy, PublicKey, Role, Suite, Timestamp,
-    receipt::{Envelope, RunStatus, SealedResult},
+    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys,
+    ParticipantId, Policy, PublicKey, Role, Suite, Timestamp,
+    receipt::{RunStatus, SealedResult},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,6 +148,9 @@ bodies! {
         pub enclave: Enclave,
         /// Every run so far.
         pub runs: Vec<Run>,
+        /// What enclaves have said of keys that were taken back.
+        #[serde(default)]
+        pub destroyed_keys: Vec<DestroyedKey>,
         /// What the caller is in it, `ComputationOwner` included.
         pub my_roles: Vec<String>,
         /// The newest event.
@@ -217,6 +220,17 @@ bodies! {
         /// SHA-256 of the stored bytes.
         #[cfg_attr(feature = "openapi", schema(value_type = String))]
         pub sha256: Digest,
+    }
+
+    /// An enclave's word for a key that is gone.
+    pub struct DestroyedKey {
+        /// Whose.
+        pub participant: ParticipantId,
+        /// When it was recorded.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+        pub at: Timestamp,
+        /// The signed [`Destruction`](crate::Destruction).
+        pub record: Envelope,
     }
 
     /// The enclave's part of a computation.

@@ -9,7 +9,8 @@
 //! - [`suite`]: the formats that a participant uses
 //! - [`release`]: a participant giving its key to an identity that it has verified
 //! - [`context`]: what ties a sealed file to its place
-//! - [`receipt`]: the enclave's signed statement of a run
+//! - [`statement`]: what an enclave signs; [`receipt`] of a run, [`destruction`] of a key
+//! - [`jail`]: what holds the code
 //! - [`api`], [`problem`]: bodies of the HTTP interface
 //! - [`text`]: showing what somebody else has written
 #![forbid(unsafe_code)]
@@ -19,15 +20,18 @@ pub mod archive;
 pub mod code;
 pub mod context;
 pub mod contract;
+pub mod destruction;
 pub mod evidence;
 pub mod id;
 pub mod identity;
+pub mod jail;
 pub mod manifest;
 pub mod name;
 pub mod policy;
 pub mod problem;
 pub mod receipt;
 pub mod release;
+pub mod statement;
 pub mod suite;
 pub mod text;
 
@@ -37,14 +41,18 @@ pub use bytes::Base64;
 pub use code::CodeFile;
 pub use context::{FileContext, FileKind};
 pub use contract::Contract;
+pub use destruction::Destruction;
 pub use evidence::{Evidence, EvidenceKind};
 pub use id::{ComputationId, Email, ParticipantId, Role};
 pub use identity::IdentityKeys;
+pub use jail::{JailLevel, JailPart};
 pub use manifest::Manifest;
 pub use name::{CodePath, FileName};
-pub use policy::{LogPolicy, Policy};
+pub use policy::{LogDetail, LogPolicy, Policy};
 pub use problem::Problem;
+pub use receipt::Receipt;
 pub use release::{InventoryEntry, KeyRelease, Release};
+pub use statement::Envelope;
 pub use suite::Suite;
 
 pub use sealroom_seal::{Digest, sign::PublicKey, sign::Signature};

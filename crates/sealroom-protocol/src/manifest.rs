@@ -5,8 +5,9 @@
 //! bytes itself.
 
 use crate::{
-    CodeFile, ComputationId, Digest, Email, EvidenceKind, ParticipantId, Policy, PublicKey, Role,
-    Suite, Timestamp,
+    CodeFile, ComputationId, Digest, Email, EvidenceKind, JailPart, LogDetail, LogPolicy,
+    ParticipantId, Policy, PublicKey, Role, Suite, Timestamp,
+    contract::{ContractError, Terms},
 };
 use serde::{Deserialize, Serialize};
 
@@ -100,8 +101,8 @@ pub struct RuntimePart {
     pub enclave: String,
     /// Which evidence it gives.
     pub attester: EvidenceKind,
-    /// The layers of the jail that hold on its machine, sorted by name.
-    pub jail: Vec<String>,
+    /// What holds the code, on its machine.
+    pub jail: JailPart,
 }
 
 /// A manifest together with the bytes that were hashed.
@@ -148,6 +149,34 @@ impl Manifest {
         Role::ALL.into_iter().flat_map(move |role| {
             let of_role = self.participants.iter().filter(move |p| p.role == role);
             of_role.zip(0..).map(move |(part, index)| (ParticipantId { role, index }, part))
+        })
+    }
+
+    /// The output contract in a form that can be enforced.
+    ///
+    /// # Errors
+    /// [`ContractError`] if it contradicts itself or the rest of the manifest.
+    pub fn terms(&self) -> Result<Terms, ContractError> {
+        let consumers = self.participants.iter().filter(|p| p.role == Role::ResultConsumer).count();
+        self.policy.terms(Some(u16::try_from(consumers).unwrap_or(u16::MAX)))
+    }
+
+    /// Who may read what the code printed, and how much of it. In development mode everybody all of it.
+    #[must_use]
+    pub fn logs(&self) -> (LogPolicy, LogDetail) {
+        match self.computation.dev_mode {
+            true => (LogPolicy::Participants, LogDetail::Full),
+            false => (self.policy.logs, self.policy.log_detail),
+        }
+    }
+
+    /// The participants who get a log.
+    pub fn log_readers(&self) -> impl Iterator<Item = (ParticipantId, &ParticipantPart)> {
+        let (logs, _) = self.logs();
+        self.participants().filter(move |(id, _)| match logs {
+            LogPolicy::None => false,
+            LogPolicy::CodeProvider => id.role == Role::CodeProvider,
+            LogPolicy::Participants => true,
         })
     }
 
@@ -248,7 +277,7 @@ pub(crate) mod tests {
             runtime: RuntimePart {
                 enclave: "0.1.0".to_owned(),
                 attester: EvidenceKind::Simulated,
-                jail: vec!["seccomp".to_owned()],
+                jail: JailPart::of(vec!["seccomp".to_owned()]),
             },
         }
     }
@@ -272,6 +301,22 @@ pub(crate) mod tests {
         manifest.computation.name = "x\u{1b}[1A\u{1b}[2K".to_owned();
         let refused = CanonicalManifest::parse(manifest.canonical().text());
         assert!(matches!(refused, Err(ManifestError::Deceptive)));
+    }
+
+    #[test]
+    fn logs_go_to_those_who_were_named_and_in_development_to_all() {
+        let mut manifest = sample();
+        let readers = |manifest: &Manifest| manifest.log_readers().count();
+        for (logs, count) in
+            [(LogPolicy::None, 0), (LogPolicy::CodeProvider, 1), (LogPolicy::Participants, 3)]
+        {
+            manifest.policy.logs = logs;
+            assert_eq!(readers(&manifest), count);
+        }
+        manifest.policy.logs = LogPolicy::None;
+        manifest.policy.log_detail = LogDetail::Scrubbed;
+        manifest.computation.dev_mode = true;
+        assert_eq!((readers(&manifest), manifest.logs().1), (3, LogDetail::Full));
     }
 
     #[test]

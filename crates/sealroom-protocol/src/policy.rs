@@ -1,11 +1,14 @@
 //! What the participants of a computation agree to. Part of the manifest; the enclave enforces it.
 
-use crate::{Suite, Timestamp};
+use crate::{
+    Suite, Timestamp,
+    contract::{Around, Contract, ContractError, Terms},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Who may read what the code printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Who may read what the code printed; each further one is wider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogPolicy {
@@ -14,6 +17,26 @@ pub enum LogPolicy {
     None,
     /// The code provider alone, sealed to its key.
     CodeProvider,
+    /// Everybody who takes part, sealed to each.
+    Participants,
+}
+
+/// How much of what the code said is in a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LogDetail {
+    /// Where in the code an exception was raised, and of which type: no values, nothing that was printed.
+    Scrubbed,
+    /// All that it printed.
+    #[default]
+    Full,
+}
+
+impl LogDetail {
+    fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
 }
 
 /// The limits of a computation. Every number is a positive integer below 2⁵³, so that JSON holds it.
@@ -29,6 +52,9 @@ pub struct Policy {
     pub expires_at: Option<Timestamp>,
     /// Who may read what the code printed.
     pub logs: LogPolicy,
+    /// How much of it.
+    #[serde(skip_serializing_if = "LogDetail::is_full")]
+    pub log_detail: LogDetail,
     /// Bytes of log kept, the first ones.
     pub max_log_bytes: u64,
     /// Plaintext bytes of results for each consumer and run.
@@ -39,10 +65,16 @@ pub struct Policy {
     pub max_memory_bytes: u64,
     /// Processes and threads of the code.
     pub max_processes: u32,
+    /// Processors that the code may use at the same time; all that the machine has if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cpus: Option<u32>,
     /// Bytes that the code may write to its scratch directory.
     pub max_scratch_bytes: u64,
     /// Seconds that one run may take.
     pub max_run_seconds: u64,
+    /// What may leave a run, and in which shape; anything within the limits if this is absent.
+    #[serde(skip_serializing_if = "Contract::is_default")]
+    pub output: Contract,
     /// The suites that participants may use, at least one; any if this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suites: Option<BTreeSet<Suite>>,
@@ -54,13 +86,16 @@ impl Default for Policy {
             max_runs: 1,
             expires_at: None,
             logs: LogPolicy::None,
+            log_detail: LogDetail::Full,
             max_log_bytes: 64 << 10,
             max_result_bytes: 1 << 30,
             max_results: 64,
             max_memory_bytes: 8 << 30,
             max_processes: 256,
+            max_cpus: None,
             max_scratch_bytes: 1 << 30,
             max_run_seconds: 3600,
+            output: Contract::default(),
             suites: None,
         }
     }
@@ -82,6 +117,12 @@ pub enum PolicyError {
         /// What it is.
         found: u64,
     },
+    /// It says how much of something that nobody gets.
+    #[error("policy: log_detail says how much of a log is kept, and logs grants it to nobody")]
+    NoLog,
+    /// What is said of results contradicts itself, or the limits.
+    #[error("policy: output: {0}")]
+    Output(#[from] ContractError),
     /// Nobody could take part.
     #[error("policy: suites must name at least one suite")]
     NoSuite,
@@ -115,10 +156,31 @@ impl Policy {
                 return Err(PolicyError::Range { field, min, max, found });
             }
         }
-        match &self.suites {
-            Some(suites) if suites.is_empty() => Err(PolicyError::NoSuite),
-            _ => Ok(()),
+        if let Some(found) = self.max_cpus.map(u64::from).filter(|n| !(1..=4096).contains(n)) {
+            return Err(PolicyError::Range { field: "max_cpus", min: 1, max: 4096, found });
         }
+        if self.logs == LogPolicy::None && self.log_detail == LogDetail::Scrubbed {
+            return Err(PolicyError::NoLog);
+        }
+        if self.suites.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(PolicyError::NoSuite);
+        }
+        self.terms(None)?;
+        Ok(())
+    }
+
+    /// The output contract in a form that can be enforced, for a computation with so many result consumers.
+    ///
+    /// # Errors
+    /// [`ContractError`] says what in it contradicts itself, the limits, or the number of consumers.
+    pub fn terms(&self, consumers: Option<u16>) -> Result<Terms, ContractError> {
+        self.output.compile(&Around {
+            consumers,
+            max_results: self.max_results,
+            max_result_bytes: self.max_result_bytes,
+            // The 2022 client can't take padding off again.
+            paddable: !self.allows(Suite::Sodium),
+        })
     }
 
     /// Whether participants may use `suite`.
@@ -139,8 +201,18 @@ impl Policy {
                 format!("{field} is {found}, you allow {bound}")
             })
             .collect();
-        if self.logs != bounds.logs && self.logs != LogPolicy::None {
-            wider.push("logs go to the code provider, you allow nobody".to_owned());
+        let whom = |logs| match logs {
+            LogPolicy::None => "nobody",
+            LogPolicy::CodeProvider => "the code provider",
+            LogPolicy::Participants => "all participants",
+        };
+        if self.logs > bounds.logs {
+            wider.push(format!("logs go to {}, you allow {}", whom(self.logs), whom(bounds.logs)));
+        } else if self.logs != LogPolicy::None && self.log_detail > bounds.log_detail {
+            wider.push("logs have all that the code prints, you allow scrubbed ones".to_owned());
+        }
+        if !bounds.output.is_default() && self.output != bounds.output {
+            wider.push("the output contract is not the one that you allow".to_owned());
         }
         match (self.expires_at, bounds.expires_at) {
             (None, Some(bound)) => wider.push(format!("it never expires, you allow until {bound}")),
@@ -166,7 +238,7 @@ mod tests {
 
     #[test]
     fn each_limit_is_checked() {
-        let spoilers: [fn(&mut Policy); 8] = [
+        let spoilers: [fn(&mut Policy); 10] = [
             |p| p.max_runs = 0,
             |p| p.max_log_bytes = u64::MAX,
             |p| p.max_result_bytes = 0,
@@ -175,6 +247,8 @@ mod tests {
             |p| p.max_processes = 0,
             |p| p.max_scratch_bytes = 0,
             |p| p.max_run_seconds = 1 << 53,
+            |p| p.max_cpus = Some(0),
+            |p| p.log_detail = LogDetail::Scrubbed,
         ];
         for (row, spoil) in spoilers.iter().enumerate() {
             let mut policy = Policy::default();
@@ -186,9 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_of_suites_is_not_written_either() {
+    fn what_is_not_said_is_not_written_either() {
         let text = serde_json::to_string(&Policy::default()).unwrap();
-        assert!(!text.contains("suites"), "{text}");
+        for absent in ["suites", "log_detail", "max_cpus", "output"] {
+            assert!(!text.contains(absent), "{text}");
+        }
         let read: Policy = serde_json::from_str(r#"{"suites": ["hybrid"]}"#).unwrap();
         assert!(read.allows(Suite::Hybrid) && !read.allows(Suite::Sodium));
         assert!(Suite::ALL.into_iter().all(|suite| Policy::default().allows(suite)));
@@ -204,6 +280,10 @@ mod tests {
             ..Policy::default()
         };
         assert_eq!(wide.wider_than(&bounds).len(), 4);
+        let all = Policy { logs: LogPolicy::Participants, ..bounds.clone() };
+        let scrubbed = Policy { log_detail: LogDetail::Scrubbed, ..all.clone() };
+        assert_eq!(all.wider_than(&scrubbed).len(), 1);
+        assert!(scrubbed.wider_than(&all).is_empty());
         let narrow = Policy { max_run_seconds: 1, ..bounds.clone() };
         assert!(narrow.wider_than(&bounds).is_empty());
     }

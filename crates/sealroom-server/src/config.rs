@@ -1,6 +1,7 @@
 //! How the server is started. Everything has a default that works on one machine.
 
 use crate::git::GITHUB;
+use sealroom_protocol::JailLevel;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -82,6 +83,8 @@ pub struct Config {
     pub enclave_program: Option<PathBuf>,
     /// The Python environment, passed to local enclaves; they look for it themselves if absent.
     pub runtime: Option<PathBuf>,
+    /// The least jail that local enclaves start with; they take what there is if absent.
+    pub require_jail: Option<JailLevel>,
     /// Whether code is fetched from GitHub; it is not if absent.
     pub code_from_git: Option<GitAccess>,
     /// Largest data or result file, in bytes.
@@ -115,6 +118,7 @@ impl Config {
             local_enclaves: LocalEnclaves::Max(16),
             enclave_program: None,
             runtime: None,
+            require_jail: None,
             code_from_git: None,
             max_upload_bytes: 64 << 30,
             // A full archive (`archive::MAX_TOTAL`) with the headers of its files around it.

@@ -13,6 +13,7 @@ use process::{Enclave, Process, is_enclave, mentions, read_pid, send};
 use rustix::process::{Pid, Signal};
 use sealroom_lifecycle::EnclaveId;
 use sealroom_protocol::Email;
+use sealroom_protocol::JailLevel;
 use std::{
     collections::BTreeMap,
     fs,
@@ -39,6 +40,7 @@ pub(crate) struct Supervisor {
     engine: Engine,
     program: PathBuf,
     runtime: Option<PathBuf>,
+    require_jail: Option<JailLevel>,
     server: String,
     token_file: PathBuf,
     folder: PathBuf,
@@ -68,6 +70,7 @@ impl Supervisor {
             engine,
             program,
             runtime: config.runtime.clone(),
+            require_jail: config.require_jail,
             server: format!("http://{}", reachable(address)),
             token_file,
             folder,
@@ -170,6 +173,9 @@ impl Supervisor {
         command.arg("--work-dir").arg(work_dir.join("work")).arg("--id").arg(id.to_string());
         if let Some(runtime) = &self.runtime {
             command.arg("--runtime").arg(runtime);
+        }
+        if let Some(level) = self.require_jail {
+            command.arg("--require-jail").arg(level.to_string());
         }
         // In its own group: a Ctrl-C at the terminal is for the server, which then ends it in order.
         command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).kill_on_drop(true);

@@ -8,8 +8,8 @@ use sealroom_lifecycle::{
 use sealroom_protocol::{
     Email, ParticipantId, Role,
     api::{
-        Account, Computation, Enclave, Head, Identity, Participant, Phase, RegisteredKey, Run,
-        RunDetail, StoredFile,
+        Account, Computation, DestroyedKey, Enclave, Head, Identity, Participant, Phase,
+        RegisteredKey, Run, RunDetail, StoredFile,
     },
     receipt::RunStatus,
 };
@@ -56,6 +56,7 @@ pub(crate) async fn computation(db: &Db, state: &State, viewer: &Email) -> Answe
         code: state.code.as_ref().map(|code| code.files.clone()).unwrap_or_default(),
         enclave: Enclave { identity: state.identity.as_ref().map(identity) },
         runs: state.runs.iter().map(|known| run(known, &accounts)).collect(),
+        destroyed_keys: state.destroyed.iter().map(destroyed).collect(),
         my_roles: roles(state, viewer),
         head: Head { seq, hash },
     })
@@ -101,6 +102,11 @@ fn participant(p: &state::Participant, state: &State, uuid: Option<String>) -> P
     }
 }
 
+fn destroyed(gone: &state::Destroyed) -> DestroyedKey {
+    let state::Destroyed { participant, at, record } = gone.clone();
+    DestroyedKey { participant, at, record }
+}
+
 /// A data file as the interface shows it.
 pub(crate) fn stored(file: &sealroom_lifecycle::event::DataFile) -> StoredFile {
     StoredFile { name: file.name.clone(), size: file.size, sha256: file.sha256 }
@@ -136,7 +142,7 @@ fn run(run: &state::Run, accounts: &Accounts) -> Run {
         ended_at: end.map(|end| end.at),
         status: end.map(|end| end.status.clone()),
         results: end.filter(succeeded).map(|end| end.results.clone()).unwrap_or_default(),
-        has_log: end.is_some_and(|end| end.log.is_some()),
+        has_log: end.is_some_and(|end| !end.logs.is_empty()),
         exit_code,
         output,
         results_fetches_datetimes_by_result_consumers_uuid: fetched.collect(),

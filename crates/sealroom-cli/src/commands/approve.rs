@@ -1,10 +1,10 @@
 use super::{CommandResult, verify};
 use crate::{
-    context::{Global, RoleArg, roles, secret_from_stdin},
+    context::{Global, RoleArg, about, roles, secret_from_stdin},
     error::CliError,
     term::{Term, print},
 };
-use sealroom_client::{ClientError, Session};
+use sealroom_client::ClientError;
 use sealroom_protocol::ComputationId;
 use sealroom_seal::words::SafetyWords;
 use std::{io::IsTerminal as _, process::ExitCode};
@@ -29,8 +29,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
-    let computation = session.computation(args.id)?;
+    let (session, computation) = about(&profile, args.id, term)?;
     let roles = roles(&args.role, &computation)?;
     let words = match (&args.words, profile.words(args.id)?) {
         (Some(text), _) => parse(text)?,

@@ -1,6 +1,8 @@
 use super::CommandResult;
-use crate::{context::Global, term::Term};
-use sealroom_client::Session;
+use crate::{
+    context::{Global, about},
+    term::Term,
+};
 use sealroom_protocol::ComputationId;
 use std::process::ExitCode;
 
@@ -20,14 +22,14 @@ pub(crate) struct RemoveArgs {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    Session::open(&profile)?.archive(args.id)?;
+    about(&profile, args.id, term)?.0.archive(args.id)?;
     term.say("archived");
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn remove(args: &RemoveArgs, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    Session::open(&profile)?.remove(args.id)?;
+    about(&profile, args.id, term)?.0.remove(args.id)?;
     term.say("its files are deleted");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,8 @@
 use super::CommandResult;
-use crate::{context::Global, term::Term};
+use crate::{
+    context::{DEV_MODE, Global},
+    term::Term,
+};
 use sealroom_client::{Session, audit::describe};
 use sealroom_protocol::ComputationId;
 use std::{fmt::Write as _, process::ExitCode};
@@ -17,6 +20,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
     let audit = Session::open(&profile)?.audit(args.id)?;
+    if audit.state.dev_mode {
+        term.warn(DEV_MODE);
+    }
     term.data(&audit.records, |records| {
         let mut out = String::new();
         for r in records {

@@ -1,6 +1,11 @@
 use super::CommandResult;
-use crate::{context::Global, error::CliError, syntax, term::Term};
-use sealroom_client::{Session, code};
+use crate::{
+    context::{Global, about},
+    error::CliError,
+    syntax,
+    term::Term,
+};
+use sealroom_client::code;
 use sealroom_protocol::{ComputationId, code::ENTRYPOINT, text::visible};
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
@@ -50,11 +55,11 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
         return Ok(ExitCode::SUCCESS);
     }
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
     match &args.command {
         Command::Push { id, folder } => {
             code::list_folder(folder)?;
             syntax::check(&folder.join(ENTRYPOINT))?;
+            let (session, _) = about(&profile, *id, term)?;
             let files = session.push_code(*id, folder, term)?;
             let digest = code::digest(&files);
             let shown = serde_json::json!({"digest": digest, "files": files});
@@ -70,7 +75,7 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             });
         }
         Command::Reset { id } => {
-            session.reset_code(*id)?;
+            about(&profile, *id, term)?.0.reset_code(*id)?;
             term.say("the code is taken back");
         }
         Command::Digest { id, .. } => {
@@ -88,7 +93,8 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             term.data(&digest, ToString::to_string);
         }
         Command::Show { id } => {
-            let clear = session.clear_code(&session.computation(*id)?)?;
+            let (session, computation) = about(&profile, *id, term)?;
+            let clear = session.clear_code(&computation)?;
             let texts: BTreeMap<String, String> = clear
                 .into_iter()
                 .map(|(path, text)| (path.to_string(), String::from_utf8_lossy(&text).into_owned()))

@@ -1,6 +1,10 @@
 use super::CommandResult;
-use crate::{context::Global, error::CliError, term::Term};
-use sealroom_client::{ClientError, Session, data::file_name};
+use crate::{
+    context::{Global, about},
+    error::CliError,
+    term::Term,
+};
+use sealroom_client::{ClientError, data::file_name};
 use sealroom_protocol::{ComputationId, FileName};
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
@@ -40,7 +44,6 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
     match &args.command {
         Command::Push { id, files, name } => {
             if name.is_some() && files.len() != 1 {
@@ -54,6 +57,7 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
                     return Err(ClientError::SameName(name.to_string()).into());
                 }
             }
+            let (session, _) = about(&profile, *id, term)?;
             let mut pushed = Vec::new();
             for file in files {
                 let entry = session.push_data(*id, file, name.clone(), term)?;
@@ -65,11 +69,11 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             }
         }
         Command::Done { id } => {
-            session.data_done(*id)?;
+            about(&profile, *id, term)?.0.data_done(*id)?;
             term.say("your data is complete");
         }
         Command::Reset { id } => {
-            session.reset_data(*id)?;
+            about(&profile, *id, term)?.0.reset_data(*id)?;
             term.say("your data is taken back");
         }
     }

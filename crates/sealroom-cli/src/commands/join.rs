@@ -1,9 +1,8 @@
 use super::CommandResult;
 use crate::{
-    context::{Global, RoleArg, roles},
+    context::{Global, RoleArg, about, roles},
     term::Term,
 };
-use sealroom_client::Session;
 use sealroom_protocol::ComputationId;
 use std::process::ExitCode;
 
@@ -19,8 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
-    let computation = session.computation(args.id)?;
+    let (session, computation) = about(&profile, args.id, term)?;
     let mut joined = Vec::new();
     for role in roles(&args.role, &computation)? {
         let key = session.join(args.id, role)?;

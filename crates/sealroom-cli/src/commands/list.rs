@@ -1,5 +1,8 @@
 use super::CommandResult;
-use crate::{context::Global, term::Term};
+use crate::{
+    context::{DEV_MODE, Global},
+    term::Term,
+};
 use sealroom_client::Session;
 use std::process::ExitCode;
 
@@ -16,11 +19,12 @@ pub(crate) fn run(_: &Args, global: &Global, term: &Term) -> CommandResult {
     term.data(&computations, |computations| {
         let line = |c: &sealroom_protocol::api::Computation| {
             format!(
-                "{}  {:24}  {}  ({})\n",
+                "{}  {:24}  {}  ({}){}\n",
                 c.uuid,
                 c.phase.to_string(),
                 c.name,
-                c.my_roles.join(", ")
+                c.my_roles.join(", "),
+                if c.dev_mode { format!("  {}", term.red(DEV_MODE)) } else { String::new() }
             )
         };
         computations.iter().map(line).collect()

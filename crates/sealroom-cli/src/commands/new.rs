@@ -1,7 +1,12 @@
 use super::CommandResult;
-use crate::{context::Global, error::CliError, term::Term};
+use crate::{
+    context::{DEV_MODE, Global},
+    error::CliError,
+    policy::{self, PolicyArgs},
+    term::Term,
+};
 use sealroom_client::Session;
-use sealroom_protocol::{Email, LogPolicy, Policy, Suite, Timestamp, api::NewComputation};
+use sealroom_protocol::{Email, Policy, Suite, Timestamp, api::NewComputation};
 use std::process::ExitCode;
 
 /// Create a computation, as its owner
@@ -28,18 +33,8 @@ pub(crate) struct Args {
     /// No run starts after this moment, such as 2030-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     expires_at: Option<Timestamp>,
-    /// Who may read what the code prints
-    #[arg(long, value_enum, default_value_t = Logs::None)]
-    logs: Logs,
-    /// Plaintext bytes of results for each consumer
-    #[arg(long, value_name = "BYTES")]
-    max_result_bytes: Option<u64>,
-    /// Memory of the code
-    #[arg(long, value_name = "BYTES")]
-    max_memory_bytes: Option<u64>,
-    /// Seconds that a run may take
-    #[arg(long, value_name = "SECONDS")]
-    max_run_seconds: Option<u64>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Suites that participants may use: `hybrid`, `sodium` (the 2022 client) [default: both]
     ///
     /// The formats of `sodium` do not tie files to their places and have no signed list of them.
@@ -52,38 +47,22 @@ pub(crate) struct Args {
     dev_mode: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Logs {
-    /// Nobody
-    None,
-    /// The code provider
-    CodeProvider,
-}
-
 impl Args {
-    fn policy(&self) -> Policy {
-        let default = Policy::default();
-        Policy {
-            max_runs: self.max_runs.unwrap_or(default.max_runs),
+    fn policy(&self) -> Result<Policy, CliError> {
+        let policy = self.policy.policy(None)?;
+        let policy = Policy {
+            max_runs: self.max_runs.unwrap_or(policy.max_runs),
             expires_at: self.expires_at,
-            logs: match self.logs {
-                Logs::None => LogPolicy::None,
-                Logs::CodeProvider => LogPolicy::CodeProvider,
-            },
-            max_result_bytes: self.max_result_bytes.unwrap_or(default.max_result_bytes),
-            max_memory_bytes: self.max_memory_bytes.unwrap_or(default.max_memory_bytes),
-            max_run_seconds: self.max_run_seconds.unwrap_or(default.max_run_seconds),
             suites: (!self.suites.is_empty()).then(|| self.suites.iter().copied().collect()),
-            ..default
-        }
+            ..policy
+        };
+        policy::check(&policy, self.result.len())?;
+        Ok(policy)
     }
 }
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
-    let policy = args.policy();
-    policy
-        .check()
-        .map_err(|error| CliError::usage(error.to_string(), "choose a limit within the range"))?;
+    let policy = args.policy()?;
     let new = NewComputation {
         name: args.name.clone(),
         code_provider_email: args.code.clone(),
@@ -99,7 +78,7 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     term.data(&shown, |_| format!("computation   {id}\nsafety words  {}", words.expose()));
     term.say("Tell the three words to every participant yourself, not through the server.");
     if args.dev_mode {
-        term.say(term.red("DEVELOPMENT MODE: this computation protects nothing."));
+        term.warn(DEV_MODE);
     }
     Ok(ExitCode::SUCCESS)
 }

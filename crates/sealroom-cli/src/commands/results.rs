@@ -1,10 +1,10 @@
 use super::CommandResult;
 use crate::{
-    context::Global,
+    context::{Global, about},
     error::CliError,
     term::{Term, print},
 };
-use sealroom_client::{ClientError, Session, results::newest_success};
+use sealroom_client::{ClientError, results::newest_success};
 use sealroom_protocol::{ComputationId, api::Computation, receipt::RunStatus, text::visible};
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -32,7 +32,7 @@ enum Command {
         #[arg(long, value_name = "N")]
         run: Option<u32>,
     },
-    /// Print what the code printed, as the code provider, if the policy grants it
+    /// Print what the code printed, if the policy grants it to you
     Log {
         /// The computation
         id: ComputationId,
@@ -44,12 +44,12 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
     match &args.command {
         Command::Get { id, out, run } => {
+            let (session, computation) = about(&profile, *id, term)?;
             let number = match run {
                 Some(number) => *number,
-                None => newest(&session.computation(*id)?)?,
+                None => newest(&computation)?,
             };
             let opened = session.get_results(*id, number, out, term)?;
             term.data(&opened, |opened| {
@@ -60,11 +60,9 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
             });
         }
         Command::Log { id, run } => {
-            let newest = || session.computation(*id).map(|c| c.runs.last().map(|run| run.number));
-            let number = match run {
-                Some(number) => *number,
-                None => newest()?.ok_or_else(|| no_results("there was no run yet"))?,
-            };
+            let (session, computation) = about(&profile, *id, term)?;
+            let newest = computation.runs.last().map(|run| run.number);
+            let number = run.or(newest).ok_or_else(|| no_results("there was no run yet"))?;
             let log = session.get_log(*id, number)?;
             if std::io::stdout().is_terminal() {
                 let text = String::from_utf8_lossy(&log);

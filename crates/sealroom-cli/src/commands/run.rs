@@ -1,6 +1,8 @@
 use super::{CommandResult, status};
-use crate::{context::Global, term::Term};
-use sealroom_client::Session;
+use crate::{
+    context::{Global, about},
+    term::Term,
+};
 use sealroom_protocol::ComputationId;
 use std::process::ExitCode;
 
@@ -16,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
+    let (session, _) = about(&profile, args.id, term)?;
     session.request_run(args.id)?;
     let computation = session.computation(args.id)?;
     if term.is_json() {

@@ -1,5 +1,6 @@
 use super::CommandResult;
 use crate::{error::CliError, term::print};
+use sealroom_protocol::JailLevel;
 use sealroom_server::{Config, GitAccess, LocalEnclaves};
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// The Python environment for enclaves on this machine [default: the one that `make setup` made]
     #[arg(long, value_name = "DIR")]
     runtime: Option<PathBuf>,
+    /// The least jail that enclaves on this machine start with: `full`, `walled` or `minimum` [default: minimum]
+    #[arg(long, value_name = "LEVEL")]
+    require_jail: Option<JailLevel>,
     /// Seconds after which a silent enclave counts as lost
     #[arg(long, default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     lease: u64,
@@ -57,6 +61,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         blobs: args.blobs.clone(),
         local_enclaves,
         runtime: args.runtime.clone(),
+        require_jail: args.require_jail,
         code_from_git: args.allow_git.then(GitAccess::default),
         max_upload_bytes: args.max_upload,
         lease: Duration::from_secs(args.lease),

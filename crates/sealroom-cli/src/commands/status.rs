@@ -1,6 +1,6 @@
 use super::CommandResult;
 use crate::{
-    context::Global,
+    context::{DEV_MODE, Global, about},
     term::{Term, print},
 };
 use sealroom_client::{ClientError, Session, audit::describe, session::participants};
@@ -30,8 +30,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
-    let computation = session.computation(args.id)?;
+    let (session, computation) = about(&profile, args.id, term)?;
     if !args.watch {
         term.data(&computation, |c| text(c, term));
         return Ok(ExitCode::SUCCESS);
@@ -87,8 +86,7 @@ fn text(c: &Computation, term: &Term) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  {}", term.bold(&c.name), c.uuid);
     if c.dev_mode {
-        let _ =
-            writeln!(out, "{}", term.red("DEVELOPMENT MODE: this computation protects nothing"));
+        let _ = writeln!(out, "{}", term.red(DEV_MODE));
     }
     let phase = c.phase.to_string();
     let phase = match c.phase {
@@ -107,6 +105,10 @@ fn text(c: &Computation, term: &Term) -> String {
         }
         done.extend(p.done_uploading_at.map(|_| "done".to_owned()));
         done.extend(p.symmetric_key_uploaded_at.map(|_| "approved".to_owned()));
+        let destroyed = c.destroyed_keys.iter().any(|gone| gone.participant == p.id);
+        if destroyed && p.symmetric_key_uploaded_at.is_none() {
+            done.push("key destroyed".to_owned());
+        }
         let _ = writeln!(out, "  {}: {} ({})", p.id, p.email, done.join(", "));
     }
     for run in &c.runs {

@@ -1,26 +1,44 @@
 use super::CommandResult;
-use crate::{error::CliError, syntax, term::Term};
+use crate::{
+    error::CliError,
+    policy::{self, PolicyArgs},
+    syntax,
+    term::Term,
+};
+use folder::{Folder, Kept};
 use sealroom_client::code::list_folder;
-use sealroom_protocol::{FileName, Policy, code::ENTRYPOINT};
+use sealroom_output::Contracted;
+use sealroom_protocol::{
+    JailLevel, JailPart, LogDetail, LogPolicy, Policy,
+    code::ENTRYPOINT,
+    contract::{Broken, Terms},
+    text::visible,
+};
 use sealroom_sandbox::{
-    CodeFile, Exit, FileSource, Input, Job, Launcher, Limits, Participants, ResultWriter, Results,
-    Runtime,
+    CodeFile, Exit, FileSource, Input, Job, Launcher, Limits, Outcome, Participants, Runtime,
 };
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-/// Run a code folder on this machine, on sample files, in the same jail as in the room
+mod folder;
+
+/// The usual name of a folder's output contract.
+const CONTRACT: &str = "contract.json";
+/// Data providers and result consumers of a computation, at most.
+const MOST: u32 = 256;
+
+/// Run a code folder on this machine, on sample files, in the same jail and under the same contract as in the room
 ///
 /// DIR is a folder made by `sealroom init`: code in `code/`, the files of data provider N in
-/// `data/N/`, and, if there, what consumer N should get in `expected/N/`. Or DIR is a code folder,
-/// and the files are named with --data. No server and no keys are involved.
+/// `data/N/`, what may leave a run in `contract.json`, and, if there, what consumer N should get in
+/// `expected/N/`. Or DIR is a code folder, and the files are named with --data. No server and no keys are
+/// involved.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The folder
@@ -30,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "[N:]FILE")]
     data: Vec<String>,
     /// How many result consumers there are [default: as many as `expected/` has, or 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
     consumers: Option<u32>,
     /// Where results go [default: `results` in DIR]
     #[arg(long, value_name = "DIR")]
@@ -38,6 +56,11 @@ pub(crate) struct Args {
     /// The Python environment [default: the one that `make setup` made]
     #[arg(long, value_name = "DIR")]
     runtime: Option<PathBuf>,
+    /// The least jail that will do: `full`, `walled` or `minimum`
+    #[arg(long, value_name = "LEVEL", default_value_t = JailLevel::Minimum)]
+    require_jail: JailLevel,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// What a run here came to.
@@ -46,8 +69,24 @@ struct Report {
     success: bool,
     end: String,
     seconds: f64,
+    jail: JailPart,
+    clauses: Vec<ClauseReport>,
     results: Vec<Written>,
     differences: Vec<String>,
+    /// What the log would have, if anybody gets one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}
+
+/// How the run did by one clause of the contract.
+#[derive(serde::Serialize)]
+struct ClauseReport {
+    clause: String,
+    text: String,
+    /// Absent if the run had ended before it could be told.
+    holds: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 #[derive(serde::Serialize)]
@@ -55,6 +94,8 @@ struct Written {
     consumer: u32,
     name: String,
     size: u64,
+    /// As it would leave the room.
+    padded_size: u64,
     path: PathBuf,
 }
 
@@ -72,15 +113,27 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
     let expected = args.dir.join("expected");
     let consumers = args.consumers.unwrap_or_else(|| count_folders(&expected).max(1));
     let out = args.out.clone().unwrap_or_else(|| args.dir.join("results"));
+    let contract = Some(args.dir.join(CONTRACT)).filter(|path| is_scaffold && path.is_file());
+    let policy = args.policy.policy(contract.as_deref())?;
+    policy::check(&policy, consumers as usize)?;
+    let terms = policy.terms(u16::try_from(consumers).ok());
+    let terms =
+        terms.map_err(|error| CliError::usage(error.to_string(), "see docs/contract.md"))?;
 
     let runtime = Runtime::locate(args.runtime.as_deref())?;
     let launcher = Launcher::start()?;
+    let jail = JailPart::of(launcher.probe(&runtime)?.jail);
+    if jail.level < args.require_jail {
+        let lacks = jail.missing.join(", ");
+        let message = format!("the jail on this machine is `{}`: it lacks {lacks}", jail.level);
+        let hint = "run where namespaces and cgroups can be made, as docs/operating.md says";
+        return Err(CliError::new(message, hint));
+    }
     let open = |path: &Path| {
         let source = File::open(path).and_then(FileSource::new);
         source.map(Arc::new).map_err(|error| CliError::io(path, &error))
     };
-    let mut results = Folder { out: out.clone(), written: Arc::default() };
-    let written = Arc::clone(&results.written);
+    let mut results = Contracted::new(terms.clone(), Folder::new(out.clone()));
     let job = Job {
         code: sources
             .iter()
@@ -97,7 +150,7 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
             })
             .collect::<Result<_, CliError>>()?,
         participants: made_up(providers, consumers),
-        limits: limits(&Policy::default()),
+        limits: limits(&policy),
         results: &mut results,
         cancel: &AtomicBool::new(false),
     };
@@ -105,19 +158,55 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
     let outcome = launcher.run(&runtime, job)?;
     drop(waiting);
     let _ = io::stderr().write_all(&outcome.log);
-    let success = outcome.exit == Exit::Code(0);
-    let written = written.lock().map(|w| w.values().cloned().collect()).unwrap_or_default();
-    let results = if success { keep(&out, written)? } else { vec![] };
+    let ended_well = outcome.exit == Exit::Code(0);
+    let (broken, written) = match results.broken() {
+        Some(broken) => (Some(broken), None),
+        None if !ended_well => (None, None),
+        None => match results.finish(u16::try_from(consumers).unwrap_or(u16::MAX)) {
+            Ok(folder) => (None, Some(folder.into_written())),
+            Err(broken) => (Some(broken), None),
+        },
+    };
+    let success = written.is_some();
+    let results = keep(&out, &terms, written.unwrap_or_default())?;
     let differences = if success { compare(&expected, &results)? } else { vec![] };
     let report = Report {
         success: success && differences.is_empty(),
-        end: describe(&outcome.exit),
+        end: match &broken {
+            Some(broken) => format!("the run breaks the output contract: {}", broken.clause),
+            None => describe(&outcome.exit),
+        },
         seconds: outcome.duration.as_secs_f64(),
+        jail,
+        clauses: clauses(&terms, broken.as_ref(), success),
         results,
         differences,
+        log: log(&policy, &outcome),
     };
     term.data(&report, |report| text(report, &expected, term));
     Ok(if report.success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn clauses(terms: &Terms, broken: Option<&Broken>, success: bool) -> Vec<ClauseReport> {
+    let report = |clause: sealroom_protocol::contract::Clause| {
+        let breach = broken.filter(|broken| broken.clause == clause.id);
+        let holds = match breach {
+            Some(_) => Some(false),
+            None => success.then_some(true),
+        };
+        let detail = breach.map(|broken| broken.detail.clone());
+        ClauseReport { clause: clause.id, text: clause.text, holds, detail }
+    };
+    terms.clauses().into_iter().map(report).collect()
+}
+
+/// What a reader of the log would see.
+fn log(policy: &Policy, outcome: &Outcome) -> Option<String> {
+    match (policy.logs, policy.log_detail) {
+        (LogPolicy::None, _) => None,
+        (_, LogDetail::Scrubbed) => Some(outcome.raised.clone().unwrap_or_default()),
+        (_, LogDetail::Full) => Some(String::from_utf8_lossy(&outcome.log).into_owned()),
+    }
 }
 
 /// Participants that nobody is: no keys are involved here, but code may look at the public ones.
@@ -135,7 +224,6 @@ fn made_up(providers: u32, consumers: u32) -> Participants {
     }
 }
 
-/// The limits that a computation has by default.
 fn limits(policy: &Policy) -> Limits {
     Limits {
         wall: Duration::from_secs(policy.max_run_seconds),
@@ -144,6 +232,7 @@ fn limits(policy: &Policy) -> Limits {
         scratch_bytes: policy.max_scratch_bytes,
         result_bytes: policy.max_result_bytes,
         result_count: policy.max_results,
+        // Here all is shown that fits.
         log_bytes: 1 << 20,
     }
 }
@@ -162,11 +251,33 @@ fn describe(exit: &Exit) -> String {
 fn text(report: &Report, expected: &Path, term: &Term) -> String {
     let end = if report.success { term.green(&report.end) } else { term.red(&report.end) };
     let mut lines = vec![format!("{end} ({:.1} s)", report.seconds)];
+    lines.push(match report.jail.missing.as_slice() {
+        [] => format!("  jail: full, {} layers", report.jail.layers.len()),
+        missing => format!("  jail: {}, it lacks {}", report.jail.level, missing.join(", ")),
+    });
+    for clause in &report.clauses {
+        let mark = match clause.holds {
+            Some(true) => term.green("holds "),
+            Some(false) => term.red("BROKEN"),
+            None => "      ".to_owned(),
+        };
+        lines.push(format!("  {mark}  {}", clause.text));
+        lines.extend(clause.detail.iter().map(|detail| format!("          {}", visible(detail))));
+    }
     for r in &report.results {
-        lines.push(format!("  consumer {}: {} bytes  {}", r.consumer, r.size, r.path.display()));
+        let padded = match r.padded_size {
+            padded if padded == r.size => String::new(),
+            padded => format!(" (padded to {padded})"),
+        };
+        let path = r.path.display();
+        lines.push(format!("  consumer {}: {} bytes{padded}  {path}", r.consumer, r.size));
     }
     for line in &report.differences {
         lines.push(format!("  {}", term.red(line)));
+    }
+    if let Some(log) = &report.log {
+        lines.push("  the log would be:".to_owned());
+        lines.extend(log.lines().map(|line| format!("    {}", visible(line))));
     }
     if report.success && expected.is_dir() {
         lines.push(term.green("results are as expected"));
@@ -177,7 +288,7 @@ fn text(report: &Report, expected: &Path, term: &Term) -> String {
 fn named_file(text: &str) -> Result<(u32, PathBuf), CliError> {
     let numbered = text.split_once(':').and_then(|(n, path)| Some((n.parse().ok()?, path.into())));
     let (provider, path): (u32, PathBuf) = numbered.unwrap_or_else(|| (0, text.into()));
-    if provider > 255 {
+    if provider >= MOST {
         return Err(CliError::usage("there are at most 256 data providers", "count them from 0"));
     }
     Ok((provider, path))
@@ -196,7 +307,7 @@ fn sample_files(data: &Path) -> Result<Vec<(u32, PathBuf)>, CliError> {
 
 /// How many folders `0`, `1`, `2`, … there are in `dir`.
 fn count_folders(dir: &Path) -> u32 {
-    (0..256).take_while(|n| dir.join(n.to_string()).is_dir()).count() as u32
+    (0..MOST).take_while(|n| dir.join(n.to_string()).is_dir()).count() as u32
 }
 
 fn sorted_files(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
@@ -215,14 +326,15 @@ fn sorted_files(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
 }
 
 /// Moves what was written to `out/CONSUMER/NAME`.
-fn keep(out: &Path, written: Vec<Kept>) -> Result<Vec<Written>, CliError> {
+fn keep(out: &Path, terms: &Terms, written: Vec<Kept>) -> Result<Vec<Written>, CliError> {
     let mut kept = Vec::new();
     for Kept { consumer, name, temp, size } in written {
         let folder = out.join(consumer.to_string());
         let path = folder.join(name.as_str());
         let moved = fs::create_dir_all(&folder).and_then(|()| fs::copy(temp.path(), &path));
         moved.map_err(|error| CliError::io(&path, &error))?;
-        kept.push(Written { consumer, name: name.to_string(), size, path });
+        let padded_size = terms.padded(size).unwrap_or(size);
+        kept.push(Written { consumer, name: name.to_string(), size, padded_size, path });
     }
     Ok(kept)
 }
@@ -245,57 +357,4 @@ fn compare(expected: &Path, results: &[Written]) -> Result<Vec<String>, CliError
         }
     }
     Ok(differences)
-}
-
-#[derive(Clone)]
-struct Kept {
-    consumer: u32,
-    name: FileName,
-    temp: Arc<tempfile::NamedTempFile>,
-    size: u64,
-}
-
-type Shared = Arc<std::sync::Mutex<BTreeMap<(u32, FileName), Kept>>>;
-
-/// Results as plain files.
-struct Folder {
-    out: PathBuf,
-    written: Shared,
-}
-
-impl Results for Folder {
-    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
-        let name = name.parse().map_err(io::Error::other)?;
-        fs::create_dir_all(&self.out)?;
-        let temp = tempfile::NamedTempFile::new_in(&self.out)?;
-        Ok(Box::new(Writer { consumer, name, temp, written: Arc::clone(&self.written) }))
-    }
-}
-
-struct Writer {
-    consumer: u32,
-    name: FileName,
-    temp: tempfile::NamedTempFile,
-    written: Shared,
-}
-
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temp.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.temp.flush()
-    }
-}
-
-impl ResultWriter for Writer {
-    fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { consumer, name, temp, written } = *self;
-        let size = temp.as_file().metadata()?.len();
-        let kept = Kept { consumer, name: name.clone(), temp: Arc::new(temp), size };
-        let mut written = written.lock().map_err(|_| io::Error::other("a thread panicked"))?;
-        written.insert((consumer, name), kept);
-        Ok(())
-    }
 }

@@ -1,8 +1,13 @@
 use super::CommandResult;
-use crate::{context::Global, term::Term};
+use crate::{
+    context::{Global, about},
+    term::Term,
+};
 use sealroom_attest::{Check, Outcome, Verdict};
-use sealroom_client::{Session, approve::Acceptance, check::Verification};
-use sealroom_protocol::{ComputationId, Digest, PublicKey};
+use sealroom_client::{approve::Acceptance, check::Verification};
+use sealroom_protocol::{
+    ComputationId, Digest, JailLevel, LogDetail, LogPolicy, Manifest, PublicKey,
+};
 use std::{fmt::Write as _, process::ExitCode};
 
 /// Check the enclave and what it will do, line by line
@@ -31,9 +36,10 @@ pub(crate) struct AcceptanceArgs {
     /// Accept a computation in development mode; only for data that is not secret
     #[arg(long)]
     allow_dev_mode: bool,
-    /// Accept a jail without some of its layers; only for code that you trust
-    #[arg(long)]
-    allow_weak_jail: bool,
+    /// The least jail that will do: `full` (all layers, memory and processes bounded by cgroups), `walled` (kept
+    /// away from the network and the machine), `minimum` (only for code that you trust)
+    #[arg(long, value_name = "LEVEL", default_value_t = JailLevel::Walled)]
+    require_jail: JailLevel,
     /// The digest of the code that the code provider told you (`sealroom code digest`)
     #[arg(long, value_name = "SHA256")]
     code_digest: Option<Digest>,
@@ -44,7 +50,7 @@ impl AcceptanceArgs {
         Acceptance {
             allow_simulated: self.allow_simulated,
             allow_dev_mode: self.allow_dev_mode,
-            allow_weak_jail: self.allow_weak_jail,
+            require_jail: Some(self.require_jail),
             code_digest: self.code_digest,
             public_key: None,
         }
@@ -53,8 +59,7 @@ impl AcceptanceArgs {
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
-    let session = Session::open(&profile)?;
-    let computation = session.computation(args.id)?;
+    let (session, computation) = about(&profile, args.id, term)?;
     let acceptance = Acceptance { public_key: args.public_key, ..args.acceptance.get() };
     let found = session.verify(&computation, &acceptance)?;
     let manifest =
@@ -81,13 +86,31 @@ pub(crate) fn text(found: &Verification, whole: bool, term: &Term) -> String {
         }
         let (e, r) = (&manifest.environment, &manifest.runtime);
         let _ = writeln!(out, "  Python {} with {} packages", e.python, e.packages.len());
-        let _ = writeln!(out, "  jail: {}", r.jail.join(", "));
+        for clause in manifest.terms().map(|terms| terms.clauses()).unwrap_or_default() {
+            let _ = writeln!(out, "  output: {}", clause.text);
+        }
+        let _ = writeln!(out, "  logs: {}", logs(manifest));
+        let _ = writeln!(out, "  jail ({}): {}", r.jail.level, r.jail.layers.join(", "));
         if whole {
             let pretty = serde_json::to_string_pretty(manifest).unwrap_or_default();
             let _ = writeln!(out, "{pretty}");
         }
     }
     out + &verdict(&found.verdict, term)
+}
+
+/// Who reads what of what the code prints.
+fn logs(manifest: &Manifest) -> String {
+    let (whom, detail) = manifest.logs();
+    let what = match detail {
+        LogDetail::Full => "all that the code prints",
+        LogDetail::Scrubbed => "where in the code an exception was raised, and of which type",
+    };
+    match whom {
+        LogPolicy::None => "nobody reads any".to_owned(),
+        LogPolicy::CodeProvider => format!("the code provider reads {what}"),
+        LogPolicy::Participants => format!("everybody reads {what}"),
+    }
 }
 
 /// The checks of a verdict, grouped, and what they come to.

@@ -24,7 +24,7 @@ fn the_straight_way_leads_to_a_result() {
     assert_eq!(world.send(&machine, Command::StartRun), Ok(0), "the answer may have been lost");
     assert_eq!(world.state.phase(), Phase::Running);
     let receipt = world.receipt(1, true);
-    let finish = Command::FinishRun { run: 1, receipt, log: None, keys_refused: false };
+    let finish = Command::FinishRun { run: 1, receipt, keys_refused: false };
     assert_eq!(world.send(&machine, finish.clone()), Ok(1));
     assert_eq!(world.send(&machine, finish), Ok(0), "the enclave may say it twice");
     assert_eq!(world.state.phase(), Phase::Succeeded);
@@ -44,7 +44,7 @@ fn keys_that_were_refused_are_asked_for_again_when_the_owner_says_so() {
     let machine = Actor::Enclave(enclave(0));
     world.send(&machine, Command::StartRun).unwrap();
     let receipt = world.receipt(1, false);
-    let finish = Command::FinishRun { run: 1, receipt, log: None, keys_refused: true };
+    let finish = Command::FinishRun { run: 1, receipt, keys_refused: true };
     assert_eq!(world.send(&machine, finish), Ok(2));
     assert_eq!(world.state.phase(), Phase::Failed);
     assert!(!world.state.needs_enclave());
@@ -200,11 +200,74 @@ fn a_fetch_is_noted_once_and_even_after_the_end() {
     world.send(&Actor::Enclave(enclave(0)), Command::StartRun).unwrap();
     assert_eq!(world.send(&consumer, fetch()), Err(RejectionKind::WrongState));
     let receipt = world.receipt(1, true);
-    let finish = Command::FinishRun { run: 1, receipt, log: None, keys_refused: false };
+    let finish = Command::FinishRun { run: 1, receipt, keys_refused: false };
     world.send(&Actor::Enclave(enclave(0)), finish).unwrap();
     world.send(&Actor::Account(email(0)), Command::Archive).unwrap();
     assert_eq!(world.send(&consumer, fetch()), Ok(1));
     assert_eq!(world.send(&consumer, fetch()), Ok(0));
     world.send(&Actor::Account(email(0)), Command::Remove).unwrap();
     assert_eq!(world.send(&consumer, fetch()), Err(RejectionKind::WrongState));
+}
+
+#[test]
+fn a_key_taken_back_during_a_run_lets_it_fail_alone() {
+    let mut world = World::new(2);
+    prepared(&mut world, 14);
+    let machine = Actor::Enclave(enclave(0));
+    let provider = ParticipantId { role: Role::DataProvider, index: 0 };
+    let revoke = Command::Revoke { role: Role::DataProvider };
+    assert_eq!(
+        world.send(&Actor::Account(email(4)), revoke.clone()),
+        Err(RejectionKind::Forbidden)
+    );
+    assert_eq!(world.send(&machine, Command::StartRun), Ok(1));
+    assert_eq!(world.send(&Actor::Account(email(2)), revoke.clone()), Ok(1));
+    assert_eq!(world.send(&Actor::Account(email(2)), revoke), Ok(0), "once");
+    let finish = |world: &World, success| Command::FinishRun {
+        run: 1,
+        receipt: world.receipt(1, success),
+        keys_refused: false,
+    };
+    let success = finish(&world, true);
+    assert_eq!(world.send(&machine, success), Err(RejectionKind::WrongState));
+    let failure = finish(&world, false);
+    assert_eq!(world.send(&machine, failure), Ok(1));
+    assert_eq!(world.state.participant(provider).unwrap().taken_back.len(), 1);
+    let other = Command::RecordDestruction {
+        participant: provider,
+        record: world.destruction(provider, true),
+    };
+    assert_eq!(world.send(&machine, other), Ok(0), "nothing is owed for another release");
+    let record = world.destruction(provider, false);
+    let destroyed = Command::RecordDestruction { participant: provider, record };
+    let stranger = Actor::Enclave(enclave(1));
+    assert_eq!(world.send(&stranger, destroyed.clone()), Err(RejectionKind::WrongState));
+    assert_eq!(world.send(&machine, destroyed.clone()), Ok(1));
+    assert_eq!(world.send(&machine, destroyed), Ok(0), "once");
+    assert!(world.state.participant(provider).unwrap().taken_back.is_empty());
+    assert!(!world.state.ready_to_run());
+    assert_eq!(world.send(&machine, Command::StartRun), Err(RejectionKind::WrongState));
+    check_log(&world.log);
+}
+
+#[test]
+fn a_key_can_be_taken_back_in_every_state() {
+    let revoke = || Command::Revoke { role: Role::DataProvider };
+    let who = Actor::Account(email(2));
+    for steps in 0..14 {
+        let mut world = World::new(1);
+        prepared(&mut world, steps);
+        let released = world.state.participant_of(&email(2), Role::DataProvider).unwrap();
+        let events = usize::from(released.release.is_some());
+        assert_eq!(world.send(&who, revoke()), Ok(events), "after {steps} steps");
+        assert_eq!(world.send(&who, revoke()), Ok(0), "after {steps} steps");
+        assert!(!world.state.ready_to_run());
+    }
+    let mut world = World::new(1);
+    prepared(&mut world, 14);
+    let owner = Actor::Account(email(0));
+    assert!(world.send(&owner, Command::Archive).is_ok());
+    assert_eq!(world.send(&who, revoke()), Ok(0), "archived");
+    assert!(world.send(&owner, Command::Remove).is_ok());
+    assert_eq!(world.send(&who, revoke()), Ok(0), "removed");
 }

@@ -7,7 +7,8 @@ use crate::{
 };
 use proptest::prelude::*;
 use sealroom_protocol::{
-    Digest, ParticipantId, PublicKey, Release, Role, Timestamp, receipt::RunStatus,
+    Destruction, Digest, ParticipantId, PublicKey, Receipt, Release, Role, Timestamp,
+    receipt::RunStatus,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,7 @@ pub(super) fn check_log(log: &[Record]) {
     let (mut code, mut running, mut runs) = (false, None, 0);
     let (mut accepted, mut candidates) = (BTreeSet::new(), BTreeSet::new());
     let (mut succeeded, mut fetched) = (BTreeSet::new(), BTreeSet::new());
+    let (mut revoked, mut taken_back) = (false, BTreeSet::new());
     for record in log {
         let by = |id: ParticipantId| {
             assert_eq!(record.actor, Actor::Account(email_of(id).clone()), "acts in his own role");
@@ -76,6 +78,7 @@ pub(super) fn check_log(log: &[Record]) {
             Event::IdentityWithdrawn { reason } => {
                 assert!(*reason != Withdrawal::CodeReset || !code);
                 identity = None;
+                taken_back.clear();
                 (accepted, candidates) = Default::default();
                 released.clear();
             }
@@ -89,7 +92,9 @@ pub(super) fn check_log(log: &[Record]) {
                 done.remove(participant);
                 accepted.remove(participant);
                 candidates.remove(participant);
-                released.remove(participant);
+                if released.remove(participant).is_some() {
+                    taken_back.insert(*participant);
+                }
             }
             Event::DataDone { participant } => {
                 by(*participant);
@@ -141,6 +146,15 @@ pub(super) fn check_log(log: &[Record]) {
                 accepted.remove(participant);
                 candidates.remove(participant);
                 assert!(released.remove(participant).is_some());
+                taken_back.insert(*participant);
+                revoked |= running.is_some();
+            }
+            Event::KeyDestroyed { participant, record: said } => {
+                let (enclave, standing, manifest) = identity.expect("an identity stands");
+                assert_eq!(record.actor, Actor::Enclave(enclave));
+                let said: Destruction = said.verify(&standing).expect("the identity says so");
+                assert_eq!((said.participant, said.manifest), (*participant, manifest));
+                assert!(taken_back.contains(participant), "of a key that was taken back");
             }
             Event::RunRequested | Event::Archived | Event::Removed => by_owner(),
             Event::RunStarted { run } => {
@@ -148,15 +162,18 @@ pub(super) fn check_log(log: &[Record]) {
                 assert_eq!(record.actor, Actor::Enclave(enclave));
                 assert_eq!(running.replace(*run), None, "one run at a time");
                 runs += 1;
+                revoked = false;
                 assert!(runs <= policy.max_runs, "no more runs than approved");
                 for id in &everybody {
                     assert_eq!(released.get(id), Some(&standing), "{id} has released its key");
                     assert!(id.role != Role::DataProvider || done.contains_key(id), "{id} is done");
                 }
             }
-            Event::RunFinished { run, receipt, .. } => {
+            Event::RunFinished { run, receipt } => {
                 let (_, standing, _) = identity.expect("an identity stands");
-                if receipt.verify(&standing).unwrap().status == RunStatus::Succeeded {
+                let said: Receipt = receipt.verify(&standing).unwrap();
+                if said.status == RunStatus::Succeeded {
+                    assert!(!revoked, "no success with a key that was taken back");
                     succeeded.insert(*run);
                 }
                 let (enclave, ..) = identity.expect("an identity stands");
@@ -194,7 +211,7 @@ proptest! {
         let stale = world.state.clone();
         let seen = world.log.len();
         for n in 0..200 {
-            world.play(&Step { who: n, what: (first as usize + n) as u8 % 40, n: second as usize + n });
+            world.play(&Step { who: n, what: (first as usize + n) as u8 % 41, n: second as usize + n });
             if world.log.len() > seen {
                 break;
             }

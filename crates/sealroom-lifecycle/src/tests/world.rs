@@ -8,12 +8,13 @@ use crate::{
 };
 use proptest::prelude::*;
 use sealroom_protocol::{
-    Base64, CodeFile, ComputationId, Digest, Email, Evidence, EvidenceKind, IdentityKeys,
-    InventoryEntry, KeyRelease, Manifest, ParticipantId, Policy, PublicKey, Release, Role, Suite,
-    Timestamp,
+    Base64, CodeFile, ComputationId, Destruction, Digest, Email, Envelope, Evidence, EvidenceKind,
+    IdentityKeys, InventoryEntry, JailPart, KeyRelease, Manifest, ParticipantId, Policy, PublicKey,
+    Receipt, Release, Role, Suite, Timestamp,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
-    receipt::{Envelope, Receipt, RunStatus},
+    receipt::RunStatus,
     release::{Recipient, SodiumRelease},
+    statement::Predicate as _,
 };
 use sealroom_seal::{
     FileKey, PreSharedKey,
@@ -114,7 +115,7 @@ impl World {
             runtime: RuntimePart {
                 enclave: "0".to_owned(),
                 attester: EvidenceKind::Simulated,
-                jail: vec![],
+                jail: JailPart::of(vec![]),
             },
         }
         .canonical()
@@ -185,7 +186,26 @@ impl World {
             status: if success { RunStatus::Succeeded } else { failed },
             inputs: vec![],
             results: vec![],
-            log: None,
+            logs: vec![],
+        }
+        .sign(key)
+    }
+
+    /// A record of destruction: of what was taken back, or of something else (`wrong`).
+    pub(super) fn destruction(&self, participant: ParticipantId, wrong: bool) -> Envelope {
+        let identity = self.state.identity.as_ref();
+        let stranger = SigningKey::from_seed(&[3; 32]);
+        let key = identity.and_then(|i| self.identities.get(&i.keys.signing)).unwrap_or(&stranger);
+        let owed = self.state.participant(participant).map(|p| p.taken_back.clone());
+        Destruction {
+            computation: self.state.computation,
+            manifest: identity.map_or(Digest::of(b""), |identity| identity.digest),
+            participant,
+            public_key: stranger.public(),
+            releases: owed.filter(|_| !wrong).unwrap_or_else(|| vec![Digest::of(b"another")]),
+            at: NOW,
+            ended_run: None,
+            earlier_results: vec![],
         }
         .sign(key)
     }
@@ -227,7 +247,7 @@ impl World {
             25..=28 => (machine, Command::StartRun),
             29 | 30 => {
                 let (receipt, keys_refused) = (self.receipt(run, n % 2 == 0), n % 5 == 0);
-                (machine, Command::FinishRun { run, receipt, log: None, keys_refused })
+                (machine, Command::FinishRun { run, receipt, keys_refused })
             }
             31 => (Actor::Server, Command::LoseEnclave { enclave: enclave(n) }),
             32 if n % 16 == 0 => (account, Command::Archive),
@@ -243,6 +263,11 @@ impl World {
                 (machine, Command::JudgeKey { participant, release, opens: n % 3 != 0 })
             }
             39 => (account, Command::FetchResult { run }),
+            40 => {
+                let participant = ParticipantId { role, index: (n % 2) as u16 };
+                let record = self.destruction(participant, n % 5 == 0);
+                (machine, Command::RecordDestruction { participant, record })
+            }
             35 => (machine, Command::DataDone),
             _ => (Actor::Server, Command::RequestRun),
         };
@@ -257,6 +282,8 @@ impl World {
                 | Command::Provision { .. }
                 | Command::JudgeKey { .. }
                 | Command::FetchResult { .. }
+                | Command::RecordDestruction { .. }
+                | Command::Revoke { .. }
         );
         if harmless && once.is_ok() {
             assert_eq!(self.send(&actor, command), Ok(0), "a repeated step changes nothing");
@@ -278,7 +305,7 @@ pub(super) struct Step {
 }
 
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..5usize, 0..40u8, 0..64usize).prop_map(|(who, what, n)| Step { who, what, n });
+    let step = (0..5usize, 0..41u8, 0..64usize).prop_map(|(who, what, n)| Step { who, what, n });
     prop::collection::vec(step, 0..160)
 }
 

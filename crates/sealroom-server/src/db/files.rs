@@ -19,8 +19,8 @@ pub(crate) enum Place {
     Data(ParticipantId, FileName),
     /// A result of a run: run, consumer, name.
     Result(u32, u16, FileName),
-    /// The log of a run.
-    Log(u32),
+    /// The log of a run, for one of its readers.
+    Log(u32, ParticipantId),
 }
 
 impl Place {
@@ -29,7 +29,9 @@ impl Place {
             Self::Code => "code".to_owned(),
             Self::Data(provider, name) => format!("data/{}/{name}", provider.index),
             Self::Result(run, consumer, name) => format!("results/{run}/{consumer}/{name}"),
-            Self::Log(run) => format!("log/{run}"),
+            Self::Log(run, ParticipantId { role, index }) => {
+                format!("log/{run}/{}/{index}", role.short_name())
+            }
         }
     }
 }
@@ -174,7 +176,7 @@ pub(crate) async fn drop_unused(
 /// The files that a state refers to.
 struct Used {
     files: HashSet<(String, String)>,
-    /// Staged files of the run that is under way.
+    /// Where the staged files of the run that is under way are.
     staged: Vec<String>,
 }
 
@@ -202,7 +204,7 @@ impl Used {
 
     fn add_run(&mut self, run: &Run) {
         let Some(end) = &run.end else {
-            self.staged = vec![format!("results/{}/", run.number), format!("log/{}", run.number)];
+            self.staged = vec![format!("results/{}/", run.number), format!("log/{}/", run.number)];
             return;
         };
         if end.status == RunStatus::Succeeded {
@@ -211,15 +213,13 @@ impl Used {
                 self.add(&place, result.sha256);
             }
         }
-        if let Some(log) = &end.log {
-            self.add(&Place::Log(run.number), log.sha256);
+        for log in &end.logs {
+            self.add(&Place::Log(run.number, log.reader), log.sha256);
         }
     }
 
     fn has(&self, place: &str, sha256: &str) -> bool {
-        self.staged.iter().any(|staged| match staged.strip_suffix('/') {
-            Some(_) => place.starts_with(staged.as_str()),
-            None => place == staged,
-        }) || self.files.contains(&(place.to_owned(), sha256.to_owned()))
+        self.staged.iter().any(|staged| place.starts_with(staged.as_str()))
+            || self.files.contains(&(place.to_owned(), sha256.to_owned()))
     }
 }

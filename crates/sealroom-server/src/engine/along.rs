@@ -4,8 +4,7 @@ use crate::db::{
     files::{File, Place},
     leases::Lease,
 };
-use sealroom_lifecycle::event::DataFile;
-use sealroom_protocol::{Digest, receipt::SealedResult};
+use sealroom_protocol::{Digest, Receipt};
 
 /// What is stored, or has to hold, in the same transaction as the events.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +15,7 @@ pub(crate) struct Along {
     pub(crate) dropped: Option<(Lease, bool)>,
     /// A file that the events speak of.
     pub(crate) file: Option<File>,
-    /// Results and log that must be staged.
+    /// Results and logs that must be staged.
     pub(crate) staged: Vec<(Place, u64, Digest)>,
 }
 
@@ -29,16 +28,13 @@ impl Along {
         Self { held: Some(lease), ..Self::default() }
     }
 
-    /// What the end of run `run` needs to be staged.
-    pub(crate) fn stage(
-        mut self,
-        run: u32,
-        results: &[SealedResult],
-        log: Option<&DataFile>,
-    ) -> Self {
-        let place = |r: &SealedResult| Place::Result(run, r.consumer, r.name.clone());
-        self.staged.extend(results.iter().map(|r| (place(r), r.size, r.sha256)));
-        self.staged.extend(log.map(|log| (Place::Log(run), log.size, log.sha256)));
+    /// What the end of a run needs to be staged.
+    pub(crate) fn stage(mut self, Receipt { run, results, logs, .. }: &Receipt) -> Self {
+        let result = results
+            .iter()
+            .map(|r| (Place::Result(*run, r.consumer, r.name.clone()), r.size, r.sha256));
+        let log = logs.iter().map(|log| (Place::Log(*run, log.reader), log.size, log.sha256));
+        self.staged.extend(result.chain(log));
         self
     }
 }

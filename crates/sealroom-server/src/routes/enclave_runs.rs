@@ -16,11 +16,10 @@ use axum::{
 use sealroom_lifecycle::{
     Command,
     state::Run,
-    wire::{FinishRun, JudgeKey, PublishIdentity, RunNumber},
+    wire::{FinishRun, JudgeKey, KeyDestroyed, PublishIdentity, RunNumber},
 };
 use sealroom_protocol::{
-    ComputationId, FileName, ParticipantId, Role,
-    receipt::{Receipt, RunStatus},
+    ComputationId, FileName, ParticipantId, Receipt, Role, receipt::RunStatus,
 };
 use std::collections::HashSet;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(publish))
         .routes(routes!(judge))
+        .routes(routes!(destroyed))
         .routes(routes!(start))
         .routes(routes!(put_result))
         .routes(routes!(put_log))
@@ -63,6 +63,22 @@ async fn judge(
 ) -> Answer<StatusCode> {
     let JudgeKey { participant, release, opens } = judgement;
     let command = Command::JudgeKey { participant, release, opens };
+    app.engine.execute(holder.id, holder.actor(), command, Along::held(holder.lease)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says that a key which was taken back is gone. Harmless when repeated.
+#[utoipa::path(post, path = "/enclave/computations/{id}/keys/destroyed", tag = "enclave",
+    security(("token" = [])), request_body = KeyDestroyed,
+    params(("id" = ComputationId, Path), ("x-sealroom-lease" = String, Header)),
+    responses((status = 204), Problems))]
+async fn destroyed(
+    holder: Holder,
+    State(app): State<App>,
+    Json(said): Json<KeyDestroyed, 4>,
+) -> Answer<StatusCode> {
+    let KeyDestroyed { participant, record } = said;
+    let command = Command::RecordDestruction { participant, record };
     app.engine.execute(holder.id, holder.actor(), command, Along::held(holder.lease)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -105,21 +121,27 @@ async fn put_result(
     stage(holder, &app, run, Place::Result(run, consumer, name), request).await
 }
 
-/// Stages the sealed log; nobody sees it before the run is finished.
-#[utoipa::path(put, path = "/enclave/computations/{id}/runs/{run}/log", tag = "enclave",
-    security(("token" = [])),
-    params(("id" = ComputationId, Path), ("run" = u32, Path),
-        ("x-sealroom-lease" = String, Header)),
+/// Stages the log, sealed for one participant; nobody sees it before the run is finished.
+#[utoipa::path(put, path = "/enclave/computations/{id}/runs/{run}/logs/{role}/{index}",
+    tag = "enclave", security(("token" = [])),
+    params(("id" = ComputationId, Path), ("run" = u32, Path), ("role" = String, Path),
+        ("index" = u16, Path), ("x-sealroom-lease" = String, Header)),
     request_body(content = String, content_type = "application/octet-stream"),
     responses((status = 204), Problems))]
 async fn put_log(
     holder: Holder,
-    Components((_, run)): Components<(String, String)>,
+    Components((_, run, role, index)): Components<(String, String, String, String)>,
     State(app): State<App>,
     request: Request,
 ) -> Answer<StatusCode> {
     let run = component(&run)?;
-    stage(holder, &app, run, Place::Log(run), request).await
+    let role = Role::ALL.into_iter().find(|known| known.short_name() == role);
+    let role = role.ok_or_else(|| Failure::not_found("there is no such role"))?;
+    let reader = ParticipantId { role, index: component(&index)? };
+    if load(&app, holder.id).await?.participant(reader).is_none() {
+        return Err(Failure::not_found("there is no such participant"));
+    }
+    stage(holder, &app, run, Place::Log(run, reader), request).await
 }
 
 async fn stage(
@@ -137,7 +159,8 @@ async fn stage(
     let limits = Limits { max_bytes: app.config.max_upload_bytes, idle: app.config.body_idle };
     let incoming = Incoming::new(&parts.headers, body, limits)?;
     let Stored { blob, size, sha256 } = incoming.store(&app.engine).await?;
-    let (computation, kind) = (holder.id, if place == Place::Log(run) { "log" } else { "result" });
+    let kind = if matches!(place, Place::Log(..)) { "log" } else { "result" };
+    let computation = holder.id;
     let file = File { computation, place: place.clone(), sha256, size, blob: blob.clone() };
     let staged = app.engine.stage(holder.lease, file).await;
     upload::settle(&app.engine, computation, &place, sha256, blob).await;
@@ -159,21 +182,22 @@ async fn finish(
     Json(end): Json<FinishRun, 4>,
 ) -> Answer<StatusCode> {
     let run: u32 = component(&run)?;
-    let FinishRun { receipt, log, keys_refused } = end;
+    let FinishRun { receipt, keys_refused } = end;
     let state = load(&app, holder.id).await?;
     let mut along = Along::held(holder.lease);
     // A receipt that does not verify has nothing to stage; the lifecycle refuses it.
-    let said = |known: &Run| receipt.verify(&known.identity.keys.signing).ok();
-    if let Some(said) = state.runs.iter().find(|known| known.number == run).and_then(said) {
-        check_results(&state, &said)?;
-        along = along.stage(run, &said.results, log.as_ref());
+    let said = |known: &Run| receipt.verify::<Receipt>(&known.identity.keys.signing).ok();
+    let said = state.runs.iter().find(|known| known.number == run).and_then(said);
+    if let Some(said) = said.filter(|said| said.run == run) {
+        check_products(&state, &said)?;
+        along = along.stage(&said);
     }
-    let command = Command::FinishRun { run, receipt, log, keys_refused };
+    let command = Command::FinishRun { run, receipt, keys_refused };
     app.engine.execute(holder.id, holder.actor(), command, along).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn check_results(state: &sealroom_lifecycle::State, said: &Receipt) -> Answer<()> {
+fn check_products(state: &sealroom_lifecycle::State, said: &Receipt) -> Answer<()> {
     let refuse = |message: &str| Err(Failure::invalid(message, "the enclave has a fault"));
     if said.status != RunStatus::Succeeded && !said.results.is_empty() {
         return refuse("a run that did not succeed has no results");
@@ -186,6 +210,12 @@ fn check_results(state: &sealroom_lifecycle::State, said: &Receipt) -> Answer<()
         }
         if !seen.insert((result.consumer, &result.name)) {
             return refuse("the receipt has a result twice");
+        }
+    }
+    let mut seen = HashSet::new();
+    for log in &said.logs {
+        if state.participant(log.reader).is_none() || !seen.insert(log.reader) {
+            return refuse("the receipt has a log twice, or for somebody who is not there");
         }
     }
     Ok(())

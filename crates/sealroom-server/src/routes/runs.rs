@@ -9,16 +9,21 @@ use crate::{
     server::App,
     stream, view,
 };
-use axum::{extract::State, http::Method, response::Response};
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::Method,
+    response::Response,
+};
 use sealroom_lifecycle::{
     Command,
     state::{Run, RunEnd},
 };
 use sealroom_protocol::{
-    ComputationId, FileName, Role,
+    ComputationId, FileName, LogPolicy, ParticipantId, Role,
     api::RunDetail,
     receipt::{RunStatus, SealedResult},
 };
+use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -104,22 +109,45 @@ pub(super) async fn send_result(
     Ok(sent)
 }
 
-/// The sealed log of a run, if one was kept. For the code provider.
+#[derive(Deserialize)]
+struct AsRole {
+    role: Option<Role>,
+}
+
+/// The log of a run as it is sealed for the caller, if the policy grants one.
 #[utoipa::path(get, path = "/computations/{id}/runs/{run}/log", tag = "runs",
-    security(("token" = [])), params(("id" = ComputationId, Path), ("run" = u32, Path)),
+    security(("token" = [])), params(("id" = ComputationId, Path), ("run" = u32, Path),
+        ("role" = Option<Role>, Query)),
     responses((status = 200, description = "sealed bytes",
         content_type = "application/octet-stream"), Problems))]
 async fn log(
     about: Concerned,
     Components((_, number)): Components<(String, String)>,
+    query: Result<Query<AsRole>, QueryRejection>,
     State(app): State<App>,
 ) -> Answer<Response> {
-    about.participant(Role::CodeProvider)?;
+    let Ok(Query(AsRole { role })) = query else {
+        let hint = "say `CodeProvider`, `DataProvider` or `ResultConsumer`, or nothing";
+        return Err(Failure::invalid("there is no such role", hint));
+    };
+    // Whoever can't have one in any state learns nothing of the state.
+    let state = &about.state;
+    let to_all = state.dev_mode || state.policy.logs == LogPolicy::Participants;
+    let may_read = |known: &&Role| to_all || **known == Role::CodeProvider;
+    let asked = Role::ALL.iter().filter(|known| role.is_none_or(|role| role == **known));
+    let mut asked = asked.filter(may_read);
+    if !asked.any(|role| state.participant_of(&about.caller.email, *role).is_some()) {
+        return Err(Failure::forbidden("the policy grants you no log"));
+    }
     let run = find(&about, &number)?;
-    let log = ended(run)?.log.as_ref().ok_or_else(|| {
-        Failure::not_found(format!("run {number} has no log"))
-            .hint("a log is kept only if the policy grants it to the code provider")
+    let mine = |reader: ParticipantId| {
+        let me = about.state.participant_of(&about.caller.email, reader.role);
+        me.is_some_and(|me| me.id == reader) && role.is_none_or(|role| role == reader.role)
+    };
+    let log = ended(run)?.logs.iter().find(|log| mine(log.reader)).ok_or_else(|| {
+        Failure::not_found(format!("run {number} has no log for you"))
+            .hint("a log is kept for those to whom the policy grants it: see `sealroom verify`")
     })?;
-    let place = Place::Log(run.number);
+    let place = Place::Log(run.number, log.reader);
     stream::file(&app.engine, about.id, &place, log.sha256, "application/octet-stream").await
 }

@@ -90,7 +90,7 @@ fn the_status_says_each_state_in_the_clients_words() {
     let name = "result.bin".parse().unwrap();
     let (size, sha256) = (sealed.len() as u64, Digest::of(&sealed));
     let result = SealedResult { consumer: 0, name, size, sha256 };
-    let end = enclave.receipt(run, RunStatus::Succeeded, vec![result], None);
+    let end = enclave.receipt(run, RunStatus::Succeeded, vec![result], vec![]);
     enclave.finish(run, &end).success();
     assert_eq!(status(&room), json!({ "Started": "Success" }));
     let head = room.results[0].client.call("HEAD", &room.path("/results"), None, b"");
@@ -133,7 +133,7 @@ fn a_failed_run_says_why_and_has_no_result() {
     let run = enclave.start_run().ok()["run"].as_u64().unwrap() as u32;
     let reason = "the code ended with exit code 3".to_owned();
     let failed = RunStatus::Failed { reason: reason.clone(), exit_code: Some(3) };
-    let end = enclave.receipt(run, failed, vec![], None);
+    let end = enclave.receipt(run, failed, vec![], vec![]);
     enclave.finish(run, &end).success();
     let failure = &status(&room)["Started"]["Failure"];
     assert_eq!(failure, &json!({ "run": 1, "reason": reason, "exit_code": 3 }));

@@ -3,19 +3,18 @@
 
 use crate::harness::{Client, Reply, Server};
 use sealroom_lifecycle::{
-    EnclaveId, Record, State,
-    event::DataFile,
-    replay,
+    EnclaveId, Record, State, replay,
     wire::{Claim, ClaimRequest, Events, FinishRun, PublishIdentity, RunNumber},
 };
 use sealroom_protocol::{
     Base64, ComputationId, Digest, Evidence, EvidenceKind, FileContext, FileKind, IdentityKeys,
-    Manifest, ParticipantId, Release, Role, Timestamp,
+    JailPart, Manifest, ParticipantId, Receipt, Release, Role, Timestamp,
     archive::{self, Clear},
     context::result_path,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
-    receipt::{Receipt, RunStatus, SealedLog, SealedResult},
+    receipt::{RunStatus, SealedLog, SealedResult},
     release::Expected,
+    statement::Predicate as _,
 };
 use sealroom_seal::{
     FileKey,
@@ -106,7 +105,7 @@ impl Enclave {
             runtime: RuntimePart {
                 enclave: "0".to_owned(),
                 attester: EvidenceKind::Simulated,
-                jail: vec![],
+                jail: JailPart::of(vec![]),
             },
         };
         let evidence = Evidence {
@@ -200,7 +199,7 @@ impl Enclave {
         run: u32,
         status: RunStatus,
         results: Vec<SealedResult>,
-        log: Option<DataFile>,
+        logs: Vec<SealedLog>,
     ) -> FinishRun {
         let manifest = self.state().identity.expect("it stands").digest;
         let receipt = Receipt {
@@ -212,9 +211,9 @@ impl Enclave {
             status,
             inputs: vec![],
             results,
-            log: log.as_ref().map(|log| SealedLog { size: log.size, sha256: log.sha256 }),
+            logs,
         };
-        FinishRun { receipt: receipt.sign(&self.signing), log, keys_refused: false }
+        FinishRun { receipt: receipt.sign(&self.signing), keys_refused: false }
     }
 
     pub(crate) fn finish(&self, run: u32, end: &FinishRun) -> Reply {
@@ -231,10 +230,10 @@ impl Enclave {
             self.stage(run, consumer, &keys[&id], &plain)
         });
         let log = b"sealed log".to_vec();
-        self.client.put(&self.path(&format!("/runs/{run}/log")), &log).success();
-        let (name, size) = ("log".parse().unwrap(), log.len() as u64);
-        let log = DataFile { name, size, sha256: Digest::of(&log) };
-        let end = self.receipt(run, RunStatus::Succeeded, results.to_vec(), Some(log));
+        self.client.put(&self.path(&format!("/runs/{run}/logs/code/0")), &log).success();
+        let reader = ParticipantId { role: Role::CodeProvider, index: 0 };
+        let log = SealedLog { reader, size: log.len() as u64, sha256: Digest::of(&log) };
+        let end = self.receipt(run, RunStatus::Succeeded, results.to_vec(), vec![log]);
         self.finish(run, &end).success();
         // The answer may have got lost: once more.
         self.finish(run, &end).success();

@@ -62,9 +62,11 @@ fn a_silent_enclave_is_lost_and_another_takes_over() {
         ("GET", "/code"),
         ("GET", "/data/0/table.csv"),
         ("POST", "/identity"),
+        ("POST", "/keys/judge"),
+        ("POST", "/keys/destroyed"),
         ("POST", "/runs"),
         ("PUT", "/runs/1/results/0/x"),
-        ("PUT", "/runs/1/log"),
+        ("PUT", "/runs/1/logs/code/0"),
         ("POST", "/runs/1/finish"),
     ] {
         lost.client.call(method, &lost.path(rest), None, b"").refused(409, "lease-lost");

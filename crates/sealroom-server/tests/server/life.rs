@@ -2,7 +2,7 @@
 
 use crate::{enclave::Enclave, harness::Server, party::Room};
 use sealroom_lifecycle::{Record, replay};
-use sealroom_protocol::{api::RunDetail, context::result_path};
+use sealroom_protocol::{Receipt, api::RunDetail, context::result_path};
 
 #[test]
 fn a_computation_lives_on_sqlite_and_files() {
@@ -78,7 +78,7 @@ fn check_results(room: &Room) {
         assert_eq!(consumer.open(room.id, &path, &sealed.body), b"zeroone");
         let detail: RunDetail = consumer.client.get(&room.path("/runs/1")).json();
         let signer = detail.identity.keys.signing;
-        let receipt = detail.receipt.expect("signed").verify(&signer).unwrap();
+        let receipt: Receipt = detail.receipt.expect("signed").verify(&signer).unwrap();
         assert_eq!(receipt.results, detail.run.results);
         assert!(detail.run.has_log);
     }

@@ -5,7 +5,12 @@ use crate::{
     harness::{Reply, Server},
     party::{self, Party, Room},
 };
-use sealroom_protocol::{Role, api::Computation, receipt::RunStatus, release::Recipient};
+use sealroom_protocol::{
+    Digest, ParticipantId, Role,
+    api::Computation,
+    receipt::{RunStatus, SealedLog},
+    release::Recipient,
+};
 use sealroom_seal::{FileKey, PreSharedKey, release::ReleasedKeys, sign::SigningKey};
 use serde_json::json;
 
@@ -105,7 +110,7 @@ fn release_to_nobody(room: &Room) -> sealroom_protocol::KeyRelease {
     let identity = SigningKey::random().public();
     let to = Recipient {
         computation: room.id,
-        manifest: sealroom_protocol::Digest::of(b""),
+        manifest: Digest::of(b""),
         identity: &identity,
         sealing: &sealing,
     };
@@ -188,7 +193,7 @@ fn a_run_is_finished_with_what_was_uploaded_and_nothing_else() {
     let mut longer = staged.clone();
     longer.size += 1;
     let mut other = staged.clone();
-    other.sha256 = sealroom_protocol::Digest::of(b"other");
+    other.sha256 = Digest::of(b"other");
     let mut nobody = staged.clone();
     nobody.consumer = 9;
     for results in [
@@ -198,17 +203,28 @@ fn a_run_is_finished_with_what_was_uploaded_and_nothing_else() {
         vec![nobody],
         vec![staged.clone(), staged.clone()],
     ] {
-        let end = enclave.receipt(1, RunStatus::Succeeded, results, None);
+        let end = enclave.receipt(1, RunStatus::Succeeded, results, vec![]);
         unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
     }
+    let log = |index| SealedLog {
+        reader: ParticipantId { role: Role::DataProvider, index },
+        size: 0,
+        sha256: Digest::of(b""),
+    };
+    for logs in [vec![log(9)], vec![log(0), log(0)], vec![log(0)]] {
+        let end = enclave.receipt(1, RunStatus::Succeeded, vec![], logs);
+        unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
+    }
+    let nobody = enclave.path("/runs/1/logs/data/9");
+    enclave.client.put(&nobody, b"log").refused(404, "not-found");
     let failed = RunStatus::Failed { reason: "the code failed".to_owned(), exit_code: Some(1) };
-    let end = enclave.receipt(1, failed.clone(), vec![staged], None);
+    let end = enclave.receipt(1, failed.clone(), vec![staged], vec![]);
     unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
-    let end = enclave.receipt(2, RunStatus::Succeeded, vec![], None);
+    let end = enclave.receipt(2, RunStatus::Succeeded, vec![], vec![]);
     unchanged(&room, || enclave.finish(1, &end), 422, "invalid");
     unchanged(&room, || enclave.finish(2, &end), 409, "wrong-state");
 
-    let end = enclave.receipt(1, failed, vec![], None);
+    let end = enclave.receipt(1, failed, vec![], vec![]);
     enclave.finish(1, &end).success();
     assert_eq!(room.phase(), "failed");
     room.results[0].client.get(&mine).refused(409, "wrong-state");

@@ -1,0 +1,108 @@
+//! Results held against the [output contract](sealroom_protocol::contract) while a run writes them.
+//!
+//! For whoever runs code in a [jail](sealroom_sandbox): the enclave, which seals what passes, and `sealroom test`,
+//! which keeps it. Nothing is written before it is checked, and the first breach ends the run.
+#![forbid(unsafe_code)]
+
+use sealroom_protocol::{
+    FileName,
+    contract::{Broken, ResultCheck, Terms},
+};
+use sealroom_sandbox::{ResultWriter, Results};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Passes on to `R` what the contract lets out.
+pub struct Contracted<R> {
+    terms: Terms,
+    inner: R,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    broken: Option<Broken>,
+    written: BTreeSet<(u16, FileName)>,
+}
+
+/// Notes the first breach, and ends the run.
+fn end_run(state: &Mutex<State>, broken: Broken) -> io::Error {
+    state.lock().unwrap_or_else(PoisonError::into_inner).broken.get_or_insert(broken);
+    io::Error::other("the result breaks the output contract")
+}
+
+impl<R> Contracted<R> {
+    /// Holds what goes to `inner` against `terms`.
+    pub fn new(terms: Terms, inner: R) -> Self {
+        Self { terms, inner, state: Arc::default() }
+    }
+
+    /// The first clause that the run has broken, if it has; results that had to be written are not looked for.
+    pub fn broken(&self) -> Option<Broken> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).broken.clone()
+    }
+
+    /// To be called when the run has ended well: whether all that had to be written is there.
+    ///
+    /// # Errors
+    /// The first clause that the run has broken.
+    pub fn finish(self, consumers: u16) -> Result<R, Broken> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(broken) = state.broken.take() {
+            return Err(broken);
+        }
+        self.terms.end(&state.written, consumers)?;
+        drop(state);
+        Ok(self.inner)
+    }
+}
+
+impl<R: Results> Results for Contracted<R> {
+    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
+        let place = (
+            u16::try_from(consumer).map_err(io::Error::other)?,
+            name.parse::<FileName>().map_err(io::Error::other)?,
+        );
+        let check = self.terms.begin(place.0, &place.1);
+        let check = check.map_err(|broken| end_run(&self.state, broken))?;
+        let inner = self.inner.begin(consumer, name)?;
+        let (terms, state) = (self.terms.clone(), Arc::clone(&self.state));
+        Ok(Box::new(Writer { terms, check, inner, place, size: 0, state }))
+    }
+}
+
+struct Writer {
+    terms: Terms,
+    check: ResultCheck,
+    inner: Box<dyn ResultWriter>,
+    place: (u16, FileName),
+    size: u64,
+    state: Arc<Mutex<State>>,
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check.push(bytes).map_err(|broken| end_run(&self.state, broken))?;
+        self.inner.write_all(bytes)?;
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl ResultWriter for Writer {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        let Self { terms, check, inner, place, size, state } = *self;
+        let checked = check.finish().and_then(|()| terms.padded(size));
+        checked.map_err(|broken| end_run(&state, broken))?;
+        inner.commit()?;
+        state.lock().unwrap_or_else(PoisonError::into_inner).written.insert(place);
+        Ok(())
+    }
+}
