@@ -1,20 +1,25 @@
 //! Patterns of JSON Schema: the part of ECMA-262 regular expressions that can be matched in time linear in the text.
-//! What means something else in the syntax of the crate `regex` is translated, or refused.
+//! What means something else in the syntax of `regex-automata` is translated, or refused.
 
-use regex::{Regex, RegexBuilder};
+use regex_automata::{
+    nfa::thompson::{
+        self, WhichCaptures,
+        pikevm::{Cache, PikeVM},
+    },
+    util::syntax,
+};
 
 /// Longest pattern, in bytes.
 const MAX_PATTERN: usize = 512;
-/// Sizes that a compiled pattern may have, in bytes. Matching costs at most time in proportion to it for each byte.
-const SIZES: [usize; 3] = [4 << 10, 16 << 10, 64 << 10];
-/// Bytes of a compiled pattern for one step of the work budget.
-const BYTES_A_STEP: usize = 256;
+/// Largest compiled pattern, in bytes.
+const MAX_COMPILED: usize = 64 << 10;
 
-/// A pattern, compiled.
+/// A pattern, compiled. Not by the crate `regex`: how large a pattern becomes there depends on which of its features
+/// somebody else has turned on, and server and enclave must agree on what is too large.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    regex: Regex,
-    /// Steps that a byte of text costs.
+    machine: PikeVM,
+    /// Steps that a byte of text costs at most: for each state of the machine, two.
     pub(super) cost: u64,
 }
 
@@ -23,24 +28,37 @@ impl Pattern {
         if pattern.len() > MAX_PATTERN {
             return Err(format!("a pattern of {} bytes, at most {MAX_PATTERN}", pattern.len()));
         }
-        let translated = translate(pattern)?;
-        for size in SIZES {
-            let cost = (size / BYTES_A_STEP) as u64;
-            match RegexBuilder::new(&translated).size_limit(size).nest_limit(32).build() {
-                Ok(regex) => return Ok(Self { regex, cost }),
-                Err(regex::Error::CompiledTooBig(_)) => {}
-                Err(_) => return Err(format!("`{pattern}` is no regular expression")),
+        let machine = PikeVM::builder()
+            .syntax(syntax::Config::new().nest_limit(32))
+            .thompson(
+                thompson::Config::new()
+                    .nfa_size_limit(Some(MAX_COMPILED))
+                    .which_captures(WhichCaptures::None),
+            )
+            .build(&translate(pattern)?);
+        match machine {
+            Ok(machine) => {
+                let cost = 2 * machine.get_nfa().states().len() as u64;
+                Ok(Self { machine, cost })
             }
+            Err(error) if error.size_limit().is_some() => Err(format!(
+                "`{pattern}` is too large once compiled: use minLength and maxLength to count"
+            )),
+            Err(_) => Err(format!("`{pattern}` is no regular expression")),
         }
-        Err(format!("`{pattern}` is too large once compiled: use minLength and maxLength to count"))
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+    /// What one thread needs to match, to be used again.
+    pub(super) fn cache(&self) -> Cache {
+        self.machine.create_cache()
+    }
+
+    pub(super) fn matches(&self, cache: &mut Cache, text: &str) -> bool {
+        self.machine.is_match(cache, text)
     }
 }
 
-/// Rewrites what ECMA-262 and `regex` read differently.
+/// Rewrites what ECMA-262 and `regex-automata` read differently.
 fn translate(pattern: &str) -> Result<String, String> {
     let refused = |what: &str| Err(format!("`{pattern}`: {what}"));
     let mut out = String::new();
@@ -117,8 +135,9 @@ mod tests {
         ];
         for (pattern, good, bad) in cases {
             let compiled = Pattern::compile(pattern).unwrap();
-            assert!(good.iter().all(|text| compiled.matches(text)), "{pattern}");
-            assert!(!bad.iter().any(|text| compiled.matches(text)), "{pattern}");
+            let mut cache = compiled.cache();
+            assert!(good.iter().all(|text| compiled.matches(&mut cache, text)), "{pattern}");
+            assert!(!bad.iter().any(|text| compiled.matches(&mut cache, text)), "{pattern}");
         }
     }
 
@@ -150,11 +169,14 @@ mod tests {
             "*",
             "[z-a]",
             "((a{100}){100}){100}",
+            "(){4000000000}",
+            "(?:a?){4000000000}",
             r"\<",
             &long,
         ] {
             assert!(Pattern::compile(bad).is_err(), "{bad}");
         }
+        assert!(Pattern::compile("^.{1,80}$").is_ok());
         // Fits, and costs more than a small one.
         let large = Pattern::compile("^(a|bc){300}$").unwrap();
         assert!(large.cost > Pattern::compile("^a$").unwrap().cost);

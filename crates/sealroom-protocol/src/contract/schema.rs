@@ -9,6 +9,7 @@ use super::{
     pattern::Pattern,
 };
 use crate::text::visible;
+use regex_automata::nfa::thompson::pikevm::Cache;
 use serde_json::{Map, Value};
 use std::{
     cmp::Ordering,
@@ -27,10 +28,11 @@ const MAX_DEPTH: usize = 32;
 const MAX_BRANCHES: usize = 16;
 /// Most values of one `enum`.
 const MAX_VALUES: usize = 1000;
-/// Most patterns of one schema: each takes up to 64 KiB, and as much again while it matches.
+/// Most patterns of one schema: each takes up to 64 KiB, and some more while it matches.
 const MAX_PATTERNS: usize = 64;
-/// Steps that checking one result may take. A step is some nanoseconds.
-const MAX_WORK: u64 = 1 << 30;
+/// Steps that checking one result may take. A step is about four nanoseconds, so these are about two seconds; a
+/// result of as many values as there may be has 500 for each.
+const MAX_WORK: u64 = 1 << 29;
 
 /// Why a schema can't be part of a contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +80,8 @@ struct Keywords {
     multiple: Option<i128>,
     min_length: Option<u64>,
     max_length: Option<u64>,
-    pattern: Option<Pattern>,
+    /// With its place among the patterns of the schema.
+    pattern: Option<(usize, Pattern)>,
     all: Vec<Rule>,
     any: Vec<Rule>,
     one: Vec<Rule>,
@@ -338,7 +341,7 @@ impl<'s> Compiler<'s> {
                     return self.fail(format!("more than {MAX_PATTERNS} patterns"));
                 }
                 match value.as_str().ok_or("must be text".to_owned()).and_then(Pattern::compile) {
-                    Ok(pattern) => it.pattern = Some(pattern),
+                    Ok(pattern) => it.pattern = Some((self.patterns - 1, pattern)),
                     Err(fault) => return self.fail(visible(&fault)),
                 }
             }
@@ -523,12 +526,15 @@ impl<'n> Stop<'n> {
 struct Run<'s> {
     schema: &'s Schema,
     left: u64,
+    /// Of the patterns that were matched so far.
+    caches: BTreeMap<usize, Cache>,
 }
 
 impl Schema {
     /// What is wrong with a value.
     pub(super) fn check(&self, node: &Node<'_>) -> Result<(), String> {
-        match (Run { schema: self, left: MAX_WORK }).rule(&self.root, node) {
+        match (Run { schema: self, left: MAX_WORK, caches: BTreeMap::new() }).rule(&self.root, node)
+        {
             Ok(()) => Ok(()),
             Err(Stop::Work) => {
                 Err("takes too long to check: a smaller result, or a simpler schema".to_owned())
@@ -566,7 +572,7 @@ impl Run<'_> {
             return Err(misfit("type"));
         }
         if let Some(values) = &it.values {
-            self.spend(values.len() as u64)?;
+            self.spend(values.len() as u64 * 4)?;
             if !values.iter().any(|value| value.cmp(node).is_eq()) {
                 return Err(misfit("enum"));
             }
@@ -616,9 +622,10 @@ impl Run<'_> {
             let len = text.chars().count() as u64;
             within(len, it.min_length, "minLength", it.max_length, "maxLength")?;
         }
-        if let Some(pattern) = &it.pattern {
+        if let Some((at, pattern)) = &it.pattern {
             self.spend(pattern.cost.saturating_mul(text.len() as u64 + 1))?;
-            if !pattern.matches(text) {
+            let cache = self.caches.entry(*at).or_insert_with(|| pattern.cache());
+            if !pattern.matches(cache, text) {
                 return Err(misfit("pattern"));
             }
         }

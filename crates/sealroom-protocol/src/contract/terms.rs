@@ -188,6 +188,22 @@ enum Body {
     Csv(csv::Check),
 }
 
+impl Body {
+    fn look(&mut self, bytes: &[u8], at: usize, clause: &ResultClause) -> Result<(), Broken> {
+        match (self, &clause.content) {
+            (Self::Media(check), _) => check.push(bytes).map_err(|fault| media_type(at, fault)),
+            (Self::Json(text), _) => {
+                text.extend_from_slice(bytes);
+                Ok(())
+            }
+            (Self::Csv(check), Content::Csv(shape)) => {
+                check.push(bytes, shape).map_err(|fault| table(at, fault))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl ResultCheck {
     fn new(inner: Arc<Inner>, clause: Option<usize>) -> Self {
         let body = match clause.map(|at| &inner.bodies[at]) {
@@ -213,26 +229,23 @@ impl ResultCheck {
     }
 
     fn look(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        self.size = self.size.saturating_add(bytes.len() as u64);
         let contract = &self.inner.contract;
-        if contract.pad_to.last().is_some_and(|largest| self.size > *largest) {
-            return Err(Broken::new("pad_to", "larger than the last size"));
+        let most = self.clause.and_then(|at| contract.results[at].max_bytes);
+        let limit = most.or(contract.pad_to.last().copied()).unwrap_or(u64::MAX);
+        // What is within the limit is looked at first: what breaks does not depend on how the bytes arrive.
+        let room = usize::try_from(limit - self.size).unwrap_or(usize::MAX);
+        let within = &bytes[..bytes.len().min(room)];
+        self.size += within.len() as u64;
+        if let Some(at) = self.clause {
+            self.body.look(within, at, &contract.results[at])?;
         }
-        let Some(at) = self.clause else { return Ok(()) };
-        let clause = &contract.results[at];
-        if clause.max_bytes.is_some_and(|most| self.size > most) {
-            return Err(Broken::new(format!("results[{at}].max_bytes"), "larger than agreed"));
-        }
-        match (&mut self.body, &clause.content) {
-            (Body::Media(check), _) => check.push(bytes).map_err(|fault| media_type(at, fault)),
-            (Body::Json(text), _) => {
-                text.extend_from_slice(bytes);
-                Ok(())
+        match (self.clause, most) {
+            _ if within.len() == bytes.len() => Ok(()),
+            (Some(at), Some(_)) => {
+                let detail = format!("more than {limit} bytes");
+                Err(Broken::new(format!("results[{at}].max_bytes"), detail))
             }
-            (Body::Csv(check), Content::Csv(shape)) => {
-                check.push(bytes, shape).map_err(|fault| table(at, fault))
-            }
-            _ => Ok(()),
+            _ => Err(Broken::new("pad_to", format!("more than {limit} bytes"))),
         }
     }
 
