@@ -322,6 +322,7 @@ fn limits(session: &Session<'_>) -> Limits {
         wall: Duration::from_secs(policy.max_run_seconds),
         memory_bytes: policy.max_memory_bytes,
         processes: policy.max_processes,
+        cpus: None,
         scratch_bytes: policy.max_scratch_bytes,
         result_bytes: policy.max_result_bytes,
         result_count: policy.max_results,

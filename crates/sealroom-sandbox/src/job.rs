@@ -106,7 +106,7 @@ pub trait ResultWriter: io::Write {
 
 /// How much a run may take. Crossing a bound that is not the kernel's alone ends the run with
 /// [`Exit::LimitExceeded`] or [`Exit::TimedOut`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From the interpreter's start to its end.
     pub wall: Duration,
@@ -114,6 +114,8 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Processes and threads at the same time.
     pub processes: u32,
+    /// Whole processors at the same time, where a cgroup can bind them; without a number as many as there are.
+    pub cpus: Option<u32>,
     /// Files the program writes for itself, bytes.
     pub scratch_bytes: u64,
     /// Results of one consumer, all names together, replaced ones given back, bytes.
@@ -125,7 +127,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Generous for one machine: an hour, 4 GiB, 256 processes, 1 GiB of scratch, 1 GiB and 64 names of results, 1 MiB
+    /// Generous for one machine: an hour, 4 GiB, 256 processes on all processors, 1 GiB of scratch, 1 GiB and 64 names of results, 1 MiB
     /// of log.
     fn default() -> Self {
         const GIB: u64 = 1 << 30;
@@ -133,6 +135,7 @@ impl Default for Limits {
             wall: Duration::from_secs(3600),
             memory_bytes: 4 * GIB,
             processes: 256,
+            cpus: None,
             scratch_bytes: GIB,
             result_bytes: GIB,
             result_count: 64,

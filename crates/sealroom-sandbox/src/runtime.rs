@@ -121,6 +121,7 @@ impl Runtime {
             processes: limits.processes,
             scratch_bytes: limits.scratch_bytes,
             cpu_seconds: wall.saturating_mul(cores),
+            cpus: limits.cpus,
         }
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stage::Door;
+
 /// Host -> launcher -> jail -> init: what to start and within which bounds. Holds no secret: it travels as an argument.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
@@ -16,15 +18,17 @@ pub(crate) struct Start {
     pub(crate) processes: u32,
     pub(crate) scratch_bytes: u64,
     pub(crate) cpu_seconds: u64,
+    /// Whole processors at the same time; without a number as many as there are.
+    pub(crate) cpus: Option<u32>,
 }
 
 /// Jail -> init: which walls stand already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Walls {
-    /// Names of the namespaces entered; none if the system grants none.
+    /// Names of the namespaces that init is in; none if the system grants none.
     pub(crate) namespaces: Vec<String>,
-    /// Whether a cgroup binds the run's memory.
-    pub(crate) memory_cgroup: bool,
+    /// The run's cgroups, to be entered.
+    pub(crate) doors: Vec<Door>,
     /// The uid and gid to run as, if we may choose one.
     pub(crate) uid: Option<u32>,
     /// Scratch directory made by the jail, where there is no private root to mount one in.

@@ -22,6 +22,8 @@ mod seccomp;
 
 use std::process::ExitCode;
 
+pub(crate) use cgroup::Door;
+
 use rustix::process::{DumpableBehavior, Signal};
 
 /// First argument of the launcher.

@@ -34,6 +34,12 @@ fn run(args: &[String]) -> Result<Report, StepError> {
     let (channel, log) = descriptors()?;
 
     let mut layers = walls.namespaces.clone();
+    for binding in walls.doors.iter().filter_map(|door| door.enter().ok()).flatten() {
+        layers.push(binding.layer());
+    }
+    if walls.scratch.is_none() {
+        layers.extend(namespaces::enter_cgroups());
+    }
     let scratch = match &walls.scratch {
         Some(scratch) => scratch.clone(),
         None => {
@@ -74,9 +80,10 @@ fn descriptors() -> Result<(OwnedFd, OwnedFd), StepError> {
     Ok((channel, log))
 }
 
-/// The machine's name is none of the run's business. Ours to change only in a namespace of our own.
+/// The machine's names are none of the run's business. Ours to change only in a namespace of our own.
 fn host_name() {
     let _ = rustix::system::sethostname(b"sealroom");
+    let _ = rustix::system::setdomainname(b"");
 }
 
 /// Order matters: each step still has the rights that it needs, and none has more.
@@ -90,9 +97,6 @@ fn lock_down(
     let filters = seccomp::compile()?;
     rights::bound(start)?;
     layers.push("rlimits".to_owned());
-    if walls.memory_cgroup {
-        layers.push("memory-cgroup".to_owned());
-    }
     if rustix::process::geteuid().is_root() || !walls.namespaces.is_empty() {
         rights::drop_bounding_set()?;
     }

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags};
 use rustix::thread::CapabilitySet;
 
-use super::cgroup::MemoryCgroup;
+use super::cgroup::{Bounds, Cgroups, System};
 use super::{INIT, StepError, bind_to_parent, hide, leftovers, namespaces};
 use crate::spec::{Report, Start, Walls};
 use crate::wire;
@@ -36,8 +36,23 @@ pub(super) fn main(args: &[String]) -> ExitCode {
 
 fn run(start: &Start) -> Result<Report, StepError> {
     let launcher = process(rustix::process::getppid(), "the launcher")?;
+    let bounds =
+        Bounds { memory_bytes: start.memory_bytes, processes: start.processes, cpus: start.cpus };
+    // Not for us: a kernel that kills all of a cgroup at once must leave somebody to tell of it.
+    let cgroups = Cgroups::make(&System, &bounds);
+    let ended = walled(start, &cgroups, &launcher);
+    let seen = cgroups.seen(&System);
+    cgroups.remove(&System);
+    ended?;
+    Ok(Report::Closed {
+        peak_memory_bytes: seen.peak_memory_bytes,
+        out_of_memory: seen.out_of_memory,
+    })
+}
+
+/// Enters the namespaces, lets `__init` build the rest inside, and clears away what would stay.
+fn walled(start: &Start, cgroups: &Cgroups, launcher: &OwnedFd) -> Result<(), StepError> {
     let uid = own_uid();
-    let cgroup = MemoryCgroup::enter(start.memory_bytes);
     let namespaces = namespaces::enter(uid.is_none())?;
     hide()?;
     let lone = namespaces.is_empty();
@@ -53,22 +68,17 @@ fn run(start: &Start) -> Result<Report, StepError> {
         // A user namespace has no other uid than ours.
         uid: uid.filter(|_| !namespaces.iter().any(|name| name == namespaces::USER)),
         namespaces,
-        memory_cgroup: cgroup.is_some(),
+        doors: cgroups.doors(),
         scratch: scratch.clone(),
     };
-    let ended = inside(start, &walls, &launcher);
+    let ended = inside(start, &walls, launcher);
     if lone {
         leftovers::kill();
     }
     if let Some(scratch) = scratch {
         let _ = std::fs::remove_dir_all(scratch);
     }
-    let closed = cgroup.map(MemoryCgroup::close);
-    ended?;
-    Ok(Report::Closed {
-        peak_memory_bytes: closed.as_ref().and_then(|closed| closed.peak),
-        out_of_memory: closed.is_some_and(|closed| closed.out_of_memory),
-    })
+    ended
 }
 
 /// A uid for this run alone, where we may take one; nobody's where a container has no such high ones; none if we may
@@ -104,6 +114,9 @@ fn inside(start: &Start, walls: &Walls, launcher: &OwnedFd) -> Result<(), StepEr
         .arg0("sealroom-init")
         .args([INIT, &start, &walls])
         .env_clear()
+        // No change, but with it a child is forked instead of sharing our memory, and only then older kernels let it
+        // into the new time namespace.
+        .gid(rustix::process::getegid().as_raw())
         .stdin(Stdio::inherit())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

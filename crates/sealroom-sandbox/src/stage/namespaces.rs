@@ -8,8 +8,10 @@ use super::StepError;
 /// Name of the layer that an ordinary user needs first.
 pub(super) const USER: &str = "user-namespace";
 
-const NAMES: [(CloneFlags, &str); 6] = [
-    (CloneFlags::CLONE_NEWCGROUP, "cgroup-namespace"),
+/// Not among those that `nix` names.
+const CLONE_NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
+
+const NAMES: [(CloneFlags, &str); 5] = [
     (CloneFlags::CLONE_NEWIPC, "ipc-namespace"),
     (CloneFlags::CLONE_NEWNET, "network-namespace"),
     (CloneFlags::CLONE_NEWPID, "pid-namespace"),
@@ -17,12 +19,13 @@ const NAMES: [(CloneFlags, &str); 6] = [
     (CloneFlags::CLONE_NEWUTS, "uts-namespace"),
 ];
 
-/// Enters all but the mount namespace, or none where the system grants none; returns the names of those entered.
+/// Enters all but the mount and cgroup namespaces, or none where the system grants none; returns the names of those
+/// entered.
 ///
 /// `by_user` allows the way through a user namespace. Not for one who can take another uid: there it would stay root's,
 /// whose processes nothing counts, and a uid of the run's own is worth more.
 ///
-/// The new process-id namespace is for children only. Mounts stay the machine's: the jail has to clear away in them,
+/// The new process-id and time namespaces are for children only. Mounts stay the machine's: the jail has to clear away in them,
 /// and a change of root would reach every process that shares a namespace with the one that makes it.
 pub(super) fn enter(by_user: bool) -> Result<Vec<String>, StepError> {
     let common = CloneFlags::CLONE_NEWIPC
@@ -38,11 +41,29 @@ pub(super) fn enter(by_user: bool) -> Result<Vec<String>, StepError> {
         map_user(uid, gid)?;
         entered = common | CloneFlags::CLONE_NEWUSER;
     }
-    if !entered.is_empty() && unshare(CloneFlags::CLONE_NEWCGROUP).is_ok() {
-        entered |= CloneFlags::CLONE_NEWCGROUP;
-    }
     let names = NAMES.iter().filter(|(flag, _)| entered.contains(*flag));
-    Ok(names.map(|(_, name)| (*name).to_owned()).collect())
+    let mut names: Vec<String> = names.map(|(_, name)| (*name).to_owned()).collect();
+    if !names.is_empty() && new_time() {
+        names.push("time-namespace".to_owned());
+    }
+    Ok(names)
+}
+
+/// Clocks that count from the machine's start begin anew: its age is none of the run's business. For children only.
+/// False where the kernel has no such namespace, or does not let us set its clocks.
+fn new_time() -> bool {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let set_back = |clock| -clock_gettime(clock).tv_sec;
+    let monotonic = set_back(ClockId::Monotonic);
+    let since_boot = set_back(ClockId::Boottime);
+    let offsets = format!("monotonic {monotonic} 0\nboottime {since_boot} 0\n");
+    unshare(CLONE_NEWTIME).is_ok() && std::fs::write("/proc/self/timens_offsets", offsets).is_ok()
+}
+
+/// Enters a cgroup namespace, so that the run's cgroups look like the root. For `__init`, once it is in them.
+pub(super) fn enter_cgroups() -> Option<String> {
+    unshare(CloneFlags::CLONE_NEWCGROUP).is_ok().then(|| "cgroup-namespace".to_owned())
 }
 
 /// Enters a mount namespace and returns its name. For `__init`, once the others are there.

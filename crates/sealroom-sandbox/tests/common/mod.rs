@@ -90,6 +90,7 @@ impl Room {
             wall: Duration::from_secs(60),
             memory_bytes: 2 << 30,
             processes: 64,
+            cpus: None,
             scratch_bytes: 64 << 20,
             result_bytes: 16 << 20,
             result_count: 8,
