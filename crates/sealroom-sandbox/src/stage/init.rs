@@ -130,6 +130,17 @@ fn readable(start: &Start, lone: bool) -> Vec<PathBuf> {
     system.chain(extra).map(PathBuf::from).chain(start.readable.iter().cloned()).collect()
 }
 
+/// Where there is no root of our own, the interpreter is reached by the machine's paths, and as another user.
+fn unstarted(program: &Path, scratch: &Path, error: &std::io::Error) -> StepError {
+    let reason = match error.kind() {
+        std::io::ErrorKind::PermissionDenied if scratch != Path::new(root::SCRATCH) => format!(
+            "{error}: without namespaces a run has a user of its own; install Python where everybody may read it"
+        ),
+        _ => error.to_string(),
+    };
+    StepError::at(format!("start `{}`", program.display()))(reason)
+}
+
 /// Starts the interpreter and waits for it, collecting orphans meanwhile.
 fn python(
     start: &Start,
@@ -147,7 +158,7 @@ fn python(
         .stdout(Stdio::from(log))
         .stderr(Stdio::from(errors))
         .spawn()
-        .map_err(StepError::at(format!("start `{}`", start.program.display())))?;
+        .map_err(|error| unstarted(&start.program, scratch, &error))?;
     let python = i32::try_from(child.id()).map_err(StepError::at("name the interpreter"))?;
     loop {
         match rustix::process::wait(WaitOptions::empty()) {

@@ -1,7 +1,7 @@
 //! Enters new namespaces, as root directly, as anybody else through a user namespace.
 
 use nix::sched::{CloneFlags, unshare};
-use rustix::thread::CapabilitySet;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::StepError;
 
@@ -37,7 +37,7 @@ pub(super) fn enter(by_user: bool) -> Result<Vec<String>, StepError> {
     let mut entered = CloneFlags::empty();
     if uid == 0 && unshare(common).is_ok() {
         entered = common;
-    } else if by_user && unshare(CloneFlags::CLONE_NEWUSER | common).is_ok() {
+    } else if by_user && may_map(uid) && unshare(CloneFlags::CLONE_NEWUSER | common).is_ok() {
         map_user(uid, gid)?;
         entered = common | CloneFlags::CLONE_NEWUSER;
     }
@@ -70,6 +70,12 @@ pub(super) fn enter_cgroups() -> Option<String> {
 pub(super) fn enter_mounts() -> Result<String, StepError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(StepError::at("enter a mount namespace"))?;
     Ok("mount-namespace".to_owned())
+}
+
+/// Whether a user may be known in a new user namespace: root may not without this right, since Linux 5.12.
+fn may_map(uid: u32) -> bool {
+    let may = |sets: CapabilitySets| sets.effective.contains(CapabilitySet::SETFCAP);
+    uid != 0 || rustix::thread::capabilities(None).is_ok_and(may)
 }
 
 /// In the new user namespace we are who we were. There is no way back from one in which we are nobody.
