@@ -1,4 +1,4 @@
-"""What a jailed interpreter starts with: python -I -S -B _bootstrap.py LIB SITE_PACKAGES MODE.
+"""What a jailed interpreter starts with: python -I -S -B _bootstrap.py LIB SITE_PACKAGES MODE ...
 
 Takes the channel from standard input, lays out the clear files, makes the sealed ones importable,
 and runs `run.py` as `python run.py` would.
@@ -10,14 +10,17 @@ import sys
 
 
 def main():
-    """Do what the third argument says: `run`, or `probe`, which prints what there is."""
-    _, lib, site_packages, mode = sys.argv
+    """Do what the third argument says: `run`, or `probe`, which prints what there is.
+
+    Names after it are of modules to import before the first word from the enclave.
+    """
+    _, lib, site_packages, mode, *early = sys.argv
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
     sys.path += [site_packages, lib]
     if mode == "probe":
         probe(site_packages)
     else:
-        run()
+        run(early)
 
 
 def probe(site_packages):
@@ -35,20 +38,58 @@ def probe(site_packages):
     print(json.dumps({"python_version": version, "packages": packages}))
 
 
-def run():
+def run(early):
     """Run the job's `run.py`; its exception or exit is this process's."""
     from _sealroom import Channel
 
     from sealroom import _modules, _session
 
     channel = Channel.from_stdin()
+    imported = preload(early)
+    # Waits here for the enclave, in a jail that was started before there was a job.
+    session = _session.start(channel)
+    if any(top_name(path) in imported for path in session.code):
+        start_over()
     take_away_stdin()
     seem_ordinary()
-    session = _session.start(channel)
     lay_out(session)
     sys.path.insert(0, session.root)
     _modules.install(session)
     entrypoint(session)
+
+
+def preload(early):
+    """Import modules as far as they can be, in silence; return the names of all that came of it."""
+    if not early:
+        return set()
+    import importlib
+
+    before = set(sys.modules)
+    out, errors, null = os.dup(1), os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    for name in early:
+        with contextlib.suppress(BaseException):
+            importlib.import_module(name)
+    flush()
+    os.dup2(out, 1)
+    os.dup2(errors, 2)
+    for number in (out, errors, null):
+        os.close(number)
+    return {name for name in sys.modules if name not in before}
+
+
+def top_name(path):
+    """The name that a file or its folder is imported by."""
+    first = path.partition("/")[0]
+    return first[:-3] if first.endswith(".py") else first
+
+
+def start_over():
+    """Become an interpreter that has imported nothing early: modules of the code come first."""
+    flags = ["-I", "-S", "-B", "-X", "utf8"]
+    os.set_inheritable(0, True)
+    os.execv(sys.executable, [sys.executable, *flags, os.path.abspath(__file__), *sys.argv[1:4]])
 
 
 def take_away_stdin():

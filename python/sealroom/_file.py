@@ -9,8 +9,6 @@ moves it there, and from then on the file is an ordinary `BytesIO`. `name` stays
 import contextlib
 import io
 import os
-import shutil
-import tempfile
 
 _SMALL = 1 << 20
 _PIECE = 1 << 20
@@ -202,6 +200,10 @@ class _Copy:
     """
 
     def __init__(self, file):
+        # Here alone: they take longer to import than all else that a run needs.
+        import shutil
+        import tempfile
+
         self.name = None
         with tempfile.NamedTemporaryFile(prefix="input-", delete=False) as target:
             self.name = target.name

@@ -37,6 +37,15 @@ pub enum SandboxError {
     /// The jail ended without telling how the program in it ended.
     #[error("the jail ended without a report")]
     NoReport,
+    /// A jail bound by some limits cannot take a job that has others.
+    #[error("the warm jail was made with other limits than the job has")]
+    OtherLimits,
+    /// What was to be imported early has no name of a module.
+    #[error("`{name}` cannot be preloaded: it is no module's name")]
+    NoModule {
+        /// What it was called.
+        name: String,
+    },
     /// The job names more than the channel can carry.
     #[error("the manifest of the run takes {found} bytes, at most {limit} are allowed")]
     ManifestTooLarge {

@@ -9,9 +9,10 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Deserialize;
 
+use crate::channel::Manifest;
 use crate::error::SandboxError;
 use crate::job::{Exit, Job, Limits, Outcome, Participants, ResultWriter, Results};
-use crate::run;
+use crate::run::{self, Ran};
 use crate::runtime::{Package, Runtime, RuntimeReport};
 use crate::spec::Start;
 use crate::stage;
@@ -73,7 +74,7 @@ impl Launcher {
             results: &mut nowhere,
             cancel: &AtomicBool::new(false),
         };
-        let ran = run::run(self, runtime.start(&job.limits, "probe"), job)?;
+        let ran = self.run_once(&runtime.start(&job.limits, "probe"), job)?;
         let said = String::from_utf8_lossy(&ran.outcome.log).into_owned();
         if ran.outcome.exit != Exit::Code(0) {
             let reason = format!("{:?}: {said}", ran.outcome.exit);
@@ -92,7 +93,12 @@ impl Launcher {
     /// Only what is not the program's doing: how the program ended is in the [`Outcome`].
     pub fn run(&self, runtime: &Runtime, job: Job<'_>) -> Result<Outcome, SandboxError> {
         let start = runtime.start(&job.limits, "run");
-        run::run(self, start, job).map(|ran| ran.outcome)
+        self.run_once(&start, job).map(|ran| ran.outcome)
+    }
+
+    fn run_once(&self, start: &Start, job: Job<'_>) -> Result<Ran, SandboxError> {
+        let manifest = Manifest::of(&job)?;
+        run::begin(self, start)?.run(&manifest, job)
     }
 
     /// Hands a new jail its control socket.

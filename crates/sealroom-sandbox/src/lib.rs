@@ -18,6 +18,7 @@ mod runtime;
 mod spec;
 mod stage;
 mod trace;
+mod warm;
 mod watch;
 mod wire;
 
@@ -29,3 +30,4 @@ pub use job::{
 pub use launcher::Launcher;
 pub use runtime::{Package, Runtime, RuntimeReport};
 pub use stage::run_hidden_stage;
+pub use warm::WarmJail;

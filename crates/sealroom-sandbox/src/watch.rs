@@ -1,36 +1,53 @@
 //! Follows a jail over its control socket and ends it when time, the caller or a breach says so.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use crate::job::Exit;
 use crate::spec::Report;
 use crate::wire;
 
 /// How often the cancel flag is looked at.
-const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const TICK: Duration = Duration::from_millis(50);
 /// How long a killed jail may take to be gone. The kernel tears namespaces down in milliseconds, a loaded machine in more.
 const LAST_RESPITE: Duration = Duration::from_secs(20);
 
 /// Why a jail is being killed; the first reason stays.
-#[derive(Debug, Default)]
-pub(crate) struct Verdict(Mutex<Option<Exit>>);
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    exit: Mutex<Option<Exit>>,
+    /// Becomes readable with it.
+    given: OwnedFd,
+}
 
 impl Verdict {
+    /// None yet.
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Self { exit: Mutex::default(), given: rustix::event::eventfd(0, flags)? })
+    }
+
     /// Gives a reason, unless there is one.
     pub(crate) fn give(&self, exit: Exit) {
-        if let Ok(mut verdict) = self.0.lock() {
+        if let Ok(mut verdict) = self.exit.lock() {
             verdict.get_or_insert(exit);
         }
+        let _ = rustix::io::write(&self.given, &1u64.to_ne_bytes());
     }
 
     /// The reason given, if any.
     pub(crate) fn get(&self) -> Option<Exit> {
-        self.0.lock().ok().and_then(|verdict| verdict.clone())
+        self.exit.lock().ok().and_then(|verdict| verdict.clone())
+    }
+
+    /// Whether there is one: nothing that the program does counts any more.
+    pub(crate) fn is_given(&self) -> bool {
+        self.exit.lock().map_or(true, |verdict| verdict.is_some())
     }
 }
 
@@ -45,29 +62,19 @@ pub(crate) struct Story {
     pub(crate) failed: Option<String>,
 }
 
-/// Follows the jail until all its processes are gone.
+/// Follows the jail until all its processes are gone. `wall` is counted from the story's start, if it has one, else
+/// from now until the jail tells of it.
 pub(crate) fn watch(
     control: impl AsFd,
+    mut story: Story,
     wall: Duration,
     cancel: &AtomicBool,
     verdict: &Verdict,
 ) -> Story {
-    let mut story = Story::default();
-    let mut deadline = Instant::now().checked_add(wall);
+    let called = Instant::now();
     let mut killed: Option<Instant> = None;
     loop {
-        let mut ready = [PollFd::new(&control, PollFlags::IN)];
-        let events = rustix::event::poll(&mut ready, Some(&TICK));
-        if matches!(events, Ok(1..)) {
-            match wire::receive::<Report>(&control) {
-                Ok(Some((report, _))) => note(&mut story, report),
-                Ok(None) | Err(_) => return story,
-            }
-            if killed.is_none() && story.started.is_some() {
-                deadline = story.started.and_then(|started| started.checked_add(wall));
-            }
-            continue;
-        }
+        let deadline = story.started.unwrap_or(called).checked_add(wall);
         if killed.is_none() && story.ended.is_none() {
             if cancel.load(Ordering::Acquire) {
                 verdict.give(Exit::Cancelled);
@@ -75,7 +82,7 @@ pub(crate) fn watch(
                 verdict.give(Exit::TimedOut);
             }
         }
-        if killed.is_none() && verdict.get().is_some() {
+        if killed.is_none() && verdict.is_given() {
             // Half a hang-up: the jail sees it and kills, and can still tell us the rest.
             let _ = rustix::net::shutdown(&control, rustix::net::Shutdown::Write);
             killed = Some(Instant::now());
@@ -83,23 +90,40 @@ pub(crate) fn watch(
         if killed.is_some_and(|at| at.elapsed() > LAST_RESPITE) {
             return story;
         }
+        let left = deadline.map_or(TICK, |at| at.saturating_duration_since(Instant::now()));
+        let runs = killed.is_none() && story.ended.is_none();
+        let wait = if runs { left.min(TICK) } else { TICK };
+        let wait = Timespec::try_from(wait).unwrap_or_default();
+        // Once given, a verdict would wake us without end.
+        let wake = if killed.is_none() { PollFlags::IN } else { PollFlags::empty() };
+        let mut ready = [PollFd::new(&control, PollFlags::IN), PollFd::new(&verdict.given, wake)];
+        let polled = rustix::event::poll(&mut ready, Some(&wait));
+        if matches!(polled, Ok(1..)) && !ready[0].revents().is_empty() {
+            match wire::receive::<Report>(&control) {
+                Ok(Some((report, _))) => story.note(report),
+                Ok(None) | Err(_) => return story,
+            }
+        }
     }
 }
 
-fn note(story: &mut Story, report: Report) {
-    match report {
-        Report::Started { layers } => {
-            story.layers = layers;
-            story.started = Some(Instant::now());
+impl Story {
+    /// Adds a report to it.
+    pub(crate) fn note(&mut self, report: Report) {
+        match report {
+            Report::Started { layers } => {
+                self.layers = layers;
+                self.started = Some(Instant::now());
+            }
+            Report::Ended { code, signal, peak_memory_bytes } => {
+                self.ended = Some((code, signal));
+                self.peak_memory_bytes = self.peak_memory_bytes.max(peak_memory_bytes);
+            }
+            Report::Closed { peak_memory_bytes, out_of_memory } => {
+                self.peak_memory_bytes = peak_memory_bytes.unwrap_or(self.peak_memory_bytes);
+                self.out_of_memory = out_of_memory;
+            }
+            Report::Failed { reason } => self.failed = Some(reason),
         }
-        Report::Ended { code, signal, peak_memory_bytes } => {
-            story.ended = Some((code, signal));
-            story.peak_memory_bytes = story.peak_memory_bytes.max(peak_memory_bytes);
-        }
-        Report::Closed { peak_memory_bytes, out_of_memory } => {
-            story.peak_memory_bytes = peak_memory_bytes.unwrap_or(story.peak_memory_bytes);
-            story.out_of_memory = out_of_memory;
-        }
-        Report::Failed { reason } => story.failed = Some(reason),
     }
 }

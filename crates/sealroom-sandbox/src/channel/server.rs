@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use super::manifest::Manifest;
 use crate::job::{Bound, Excess, Limits, ResultWriter, Results};
 use crate::trace::Trace;
+use crate::watch::Verdict;
 
 /// Why the channel was closed from this side: the run ends with this.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,11 +35,13 @@ struct Server<'a, S> {
     ledger: Ledger,
     pending: Option<Pending>,
     trace: &'a mut Option<Trace>,
+    verdict: &'a Verdict,
     /// An answer: header, then up to one piece; a request's payload before that.
     buffer: Vec<u8>,
 }
 
-/// Serves one run over `stream` until the other end is closed; `trace` becomes what the program says of its end.
+/// Serves one run over `stream` until the other end is closed or there is a verdict on the run: what comes after that
+/// is nobody's result. `trace` becomes what the program says of its end.
 ///
 /// # Errors
 /// [`Breach`] if the program broke a rule or went over a limit, or if its results could not be stored.
@@ -48,11 +51,12 @@ pub(crate) fn serve<S: Read + Write>(
     consumers: usize,
     limits: &Limits,
     results: &mut dyn Results,
-    trace: &mut Option<Trace>,
+    (trace, verdict): (&mut Option<Trace>, &Verdict),
 ) -> Result<(), Breach> {
     let ledger = Ledger::new(consumers, limits.result_bytes, limits.result_count);
     let buffer = vec![0; HEADER + LARGEST_PIECE];
-    let mut server = Server { stream, manifest, results, ledger, pending: None, trace, buffer };
+    let pending = None;
+    let mut server = Server { stream, manifest, results, ledger, pending, trace, verdict, buffer };
     while server.step()? {}
     Ok(())
 }
@@ -70,6 +74,7 @@ impl<S: Read + Write> Server<'_, S> {
         let payload = &mut buffer[..head.length];
         let goes_on = match self.stream.read_exact(payload) {
             Err(_) => Ok(false),
+            Ok(()) if self.verdict.is_given() => Ok(false),
             Ok(()) => match frame::request(head, payload).map_err(malformed)? {
                 Request::Manifest => Ok(self.answer(0, &self.manifest.json)),
                 Request::Read { file, offset, length } => {
@@ -79,7 +84,7 @@ impl<S: Read + Write> Server<'_, S> {
                     self.begin(addressee, name).map(|()| self.answer(0, b""))
                 }
                 Request::Chunk(bytes) => self.chunk(bytes).map(|()| true),
-                Request::Commit => self.commit().map(|()| self.answer(0, b"")),
+                Request::Commit => self.commit().map(|done| done && self.answer(0, b"")),
                 Request::Drop => {
                     self.pending = None;
                     Ok(self.answer(0, b""))
@@ -141,13 +146,18 @@ impl<S: Read + Write> Server<'_, S> {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), Breach> {
+    /// False if it was too late.
+    fn commit(&mut self) -> Result<bool, Breach> {
         let pending = self.pending.take().ok_or_else(nothing_begun)?;
         for (consumer, writer) in pending.writers {
+            // Asked for each: one that takes long may outlast the run's time.
+            if self.verdict.is_given() {
+                return Ok(false);
+            }
             writer.commit().map_err(unstored)?;
             self.ledger.record(consumer, &pending.name, pending.size);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the other end took it.
@@ -175,4 +185,105 @@ fn nothing_begun() -> Breach {
 
 fn unstored(error: io::Error) -> Breach {
     Breach::of(Bound::Storage, format!("a result could not be stored: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::job::Exit;
+
+    /// What a program sends, and what it is answered.
+    struct Script<'a> {
+        sends: &'a [u8],
+        hears: Vec<u8>,
+    }
+
+    impl Read for Script<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.sends.read(buffer)
+        }
+    }
+
+    impl Write for Script<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.hears.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Counts commits; the first may bring a verdict along, as a clock would that runs out meanwhile.
+    struct Shelf<'a> {
+        committed: Rc<RefCell<Vec<u32>>>,
+        verdict: &'a Rc<Verdict>,
+        runs_out: bool,
+    }
+
+    struct Item {
+        consumer: u32,
+        committed: Rc<RefCell<Vec<u32>>>,
+        verdict: Option<Rc<Verdict>>,
+    }
+
+    impl Results for Shelf<'_> {
+        fn begin(&mut self, consumer: u32, _: &str) -> io::Result<Box<dyn ResultWriter>> {
+            let verdict = self.runs_out.then(|| Rc::clone(self.verdict));
+            Ok(Box::new(Item { consumer, committed: Rc::clone(&self.committed), verdict }))
+        }
+    }
+
+    impl Write for Item {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl ResultWriter for Item {
+        fn commit(self: Box<Self>) -> io::Result<()> {
+            self.committed.borrow_mut().push(self.consumer);
+            if let Some(verdict) = &self.verdict {
+                verdict.give(Exit::TimedOut);
+            }
+            Ok(())
+        }
+    }
+
+    /// A result for both of two consumers: which of them got it, and what the program heard.
+    fn committed(late: bool, runs_out: bool) -> (Vec<u32>, Vec<u8>) {
+        let frames = [&b"\x03\x05\0\0\0\xff\xff\xff\xffa"[..], b"\x05\0\0\0\0"].concat();
+        let mut script = Script { sends: &frames, hears: Vec::new() };
+        let verdict = Rc::new(Verdict::new().unwrap());
+        let committed = Rc::default();
+        let mut shelf = Shelf { committed: Rc::clone(&committed), verdict: &verdict, runs_out };
+        if late {
+            verdict.give(Exit::TimedOut);
+        }
+        let manifest = Manifest { json: Vec::new(), files: Vec::new() };
+        let told = (&mut None, &verdict);
+        serve(&mut script, &manifest, 2, &Limits::default(), &mut shelf, told).unwrap();
+        let committed = committed.borrow().clone();
+        (committed, script.hears)
+    }
+
+    #[test]
+    fn a_result_counts_for_all_it_is_for() {
+        assert_eq!(committed(false, false), (vec![0, 1], vec![0; 10]));
+    }
+
+    #[test]
+    fn what_is_sent_after_the_verdict_is_no_result() {
+        assert_eq!(committed(true, false), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_verdict_in_between_stops_what_is_left_of_a_commit() {
+        assert_eq!(committed(false, true), (vec![0], vec![0; 5]));
+    }
 }

@@ -35,6 +35,12 @@ pub type Written = BTreeMap<(u32, String), Vec<u8>>;
 #[derive(Clone, Default)]
 pub struct Shelf(Arc<Mutex<Written>>);
 
+impl Shelf {
+    pub fn take(&self) -> Written {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
 impl Results for Shelf {
     fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
         let place = (consumer, name.to_owned());
@@ -164,7 +170,7 @@ impl Room {
         };
         let outcome = launcher.run(runtime, job).unwrap_or_else(|error| panic!("{error}"));
         let log = String::from_utf8_lossy(&outcome.log).into_owned();
-        let results = std::mem::take(&mut *shelf.0.lock().unwrap());
+        let results = shelf.take();
         Ran { outcome, results, log }
     }
 

@@ -252,18 +252,16 @@ fn here_the_number_of_processes_is_bound_and_who_is_left_is_killed() {
 fn here_the_share_of_processors_is_bound() {
     let real = Real::make(&Bounds { processes: 13, cpus: Some(1), ..BOUNDS });
     let Some(group) = real.group(Controller::Cpu) else { return };
-    let mut spinner = real.shell("(while :; do :; done) & while :; do :; done");
-    let throttled = || {
-        let statistics = System.read(&group.path.join("cpu.stat")).unwrap();
-        let line = statistics.lines().find_map(|line| line.strip_prefix("nr_throttled "));
-        line.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0)
-    };
-    let several = std::thread::available_parallelism().is_ok_and(|n| n.get() > 1);
-    while several && throttled() == 0 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let names = ["cpu.cfs_quota_us", "cpu.max"];
+    let quota = names.iter().find_map(|name| System.read(&group.path.join(name)).ok()).unwrap();
+    assert_eq!(quota.split_whitespace().next(), Some("100000"));
+    let mut inside = real.shell("echo in; exec sleep 1000");
+    let mut lines = BufReader::new(inside.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "in");
+    let processes = System.read(&group.path.join("cgroup.procs")).unwrap();
+    assert_eq!(processes.trim(), inside.id().to_string());
     drop(real);
-    spinner.wait().unwrap();
+    inside.wait().unwrap();
 }
 
 #[test]
