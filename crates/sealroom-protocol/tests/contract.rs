@@ -308,7 +308,8 @@ fn what_broke_a_contract_is_not_shown_by_accident() {
 
 #[test]
 fn media_types_are_told_by_how_they_begin_or_by_all_of_it() {
-    let cases: &[(&str, &[&[u8]], &[&[u8]])] = &[
+    type Texts<'a> = &'a [&'a [u8]];
+    let cases: &[(&str, Texts<'_>, Texts<'_>)] = &[
         (
             "image/png",
             &[b"\x89PNG\r\n\x1a\nrest"],
@@ -634,8 +635,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(".{0,4}", inner, 0..4)
-                .prop_map(|map| Value::from_iter(map)),
+            prop::collection::btree_map(".{0,4}", inner, 0..4).prop_map(Value::from_iter),
         ]
     })
 }
