@@ -130,6 +130,7 @@ fn each_contradiction_is_refused_for_its_own_reason() {
         (json!({"results": [{"name": "a", "json": true}]}), "results[0].json", "add `max_bytes`"),
         (json!({"results": [{"name": "a", "json": true, "max_bytes": (16 << 20) + 1}]}), "results[0].json", "16777216"),
         (json!({"results": (0..4).map(|at| json!({"name": format!("{at}"), "required": true})).collect::<Vec<_>>()}), "results", "4 results are required"),
+        (json!({"results": (0..4).map(|at| json!({"name": format!("{at}"), "required": true, "consumers": if at < 3 { json!([0, 1]) } else { json!(null) }})).collect::<Vec<_>>()}), "results", "4 results are required"),
         (table(json!({"max_rows": 0})), "results[0].csv.max_rows", "between 1"),
         (table(json!({"max_rows": 1_u64 << 63})), "results[0].csv.max_rows", "between 1"),
         (columns(json!([])), "results[0].csv.columns", "at least one"),
@@ -382,6 +383,28 @@ fn json_that_would_cost_much_is_refused() {
     );
 }
 
+/// What `docs/contract.md` shows is a contract, and says what the text around it says.
+#[test]
+fn the_example_of_the_docs_compiles() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contract.md");
+    let docs = fs::read_to_string(path).unwrap();
+    let example = docs.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let terms = terms(&serde_json::from_str(example).unwrap());
+    assert_eq!(terms.clauses().len(), 18);
+    let summary =
+        "region,month,patients,mean_age\nnorth,2026-11-01,10,44.5\nsouth,2026-11-01,12,\n";
+    let mut check = terms.begin(1, &name("summary.csv")).unwrap();
+    assert_eq!(check.push(summary.as_bytes()), Ok(()));
+    assert_eq!(check.finish(), Ok(()));
+}
+
+#[test]
+fn a_check_can_move_to_another_thread() {
+    fn moves<T: Send + 'static>() {}
+    moves::<sealroom_protocol::contract::ResultCheck>();
+    moves::<Terms>();
+}
+
 #[test]
 fn times_are_rounded_up_to_the_step() {
     let rounded = |step: Value, millis: u64| {
@@ -414,7 +437,7 @@ fn every_clause_is_one_line_of_its_own() {
         [
             "results: results of any name may be written",
             "results[0].consumers: `a.csv` is for consumer 0 only",
-            "results[0].required: each of these consumer gets `a.csv`",
+            "results[0].required: each of these gets `a.csv`, or the run fails",
             "results[0].max_bytes: `a.csv` has at most 5 bytes",
             "results[0].csv: `a.csv` is CSV of 2 columns, with a header",
             "results[0].csv.columns[0]: `n`: an integer, at least 0",

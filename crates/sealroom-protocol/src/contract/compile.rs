@@ -8,10 +8,7 @@ use super::{
     terms::{BodyRule, Inner, Terms},
 };
 use crate::{FileName, text::is_deceptive};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::RangeInclusive,
-};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// Most result clauses.
 const MAX_RESULTS: usize = 256;
@@ -243,18 +240,18 @@ impl Contract {
         Ok(Terms::new(Inner { contract: self.clone(), bodies, by_name, any }))
     }
 
-    /// Of consumers that no clause names, one is as good as another.
+    /// Counts what each consumer must get.
     fn check_required(&self, around: &Around) -> Result<(), ContractError> {
-        let named = self.results.iter().filter_map(|clause| clause.consumers.as_ref()).flatten();
-        let mut consumers: BTreeSet<u16> = named.copied().collect();
-        let unnamed = (0..=u16::MAX).find(|consumer| !consumers.contains(consumer));
-        consumers.extend(unnamed.filter(|it| around.consumers.is_none_or(|all| *it < all)));
-        for consumer in consumers {
-            let for_it = |clause: &&ResultClause| clause.required && clause.is_for(consumer);
-            let found = self.results.iter().filter(for_it).count();
-            if found > around.max_results as usize {
-                return fail("results", Fault::TooManyRequired { found, most: around.max_results });
+        let (mut by_all, mut by_some) = (0, BTreeMap::<u16, usize>::new());
+        for clause in self.results.iter().filter(|clause| clause.required) {
+            match &clause.consumers {
+                None => by_all += 1,
+                Some(some) => some.iter().for_each(|it| *by_some.entry(*it).or_default() += 1),
             }
+        }
+        let found = by_all + by_some.into_values().max().unwrap_or(0);
+        if found > around.max_results as usize {
+            return fail("results", Fault::TooManyRequired { found, most: around.max_results });
         }
         Ok(())
     }

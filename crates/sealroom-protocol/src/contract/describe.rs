@@ -58,8 +58,8 @@ fn result(id: &str, clause: &ResultClause, say: &mut impl FnMut(String, String))
         say(format!("{id}.consumers"), format!("{name} is for consumer {list} only"));
     }
     if clause.required {
-        let whom = if clause.consumers.is_some() { "each of these" } else { "every" };
-        say(format!("{id}.required"), format!("{whom} consumer gets {name}"));
+        let whom = if clause.consumers.is_some() { "each of these" } else { "every consumer" };
+        say(format!("{id}.required"), format!("{whom} gets {name}, or the run fails"));
     }
     if let Some(most) = clause.max_bytes {
         say(format!("{id}.max_bytes"), format!("{name} has at most {most} bytes"));
