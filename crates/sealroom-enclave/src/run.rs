@@ -18,7 +18,7 @@ use sealroom_http::HttpError;
 use sealroom_lifecycle::wire::FinishRun;
 use sealroom_output::Contracted;
 use sealroom_protocol::{
-    ParticipantId, Receipt, Role, Timestamp,
+    ParticipantId, Policy, Receipt, Role, Timestamp,
     contract::{Broken, ExitStatus},
     receipt::{Input as ReceiptInput, RunStatus, SealedLog, SealedResult},
     statement::Predicate as _,
@@ -249,11 +249,15 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
         code,
         inputs,
         participants,
-        limits: limits(session),
+        limits: limits(&session.manifest.manifest().policy),
         results: &mut results,
         cancel: session.stop.flag(),
     };
-    let outcome = session.setting.launcher.run(session.setting.runtime, job)?;
+    let setting = session.setting;
+    let outcome = match session.warm.take() {
+        Some(warm) => setting.launcher.run_in(warm, job)?,
+        None => setting.launcher.run(setting.runtime, job)?,
+    };
     products.killed = matches!(outcome.exit, Exit::Cancelled);
     products.logs = logs::seal(session, number, &released, &outcome)?;
     round_up(session, begun);
@@ -316,13 +320,13 @@ fn participants(session: &Session<'_>) -> Participants {
     }
 }
 
-fn limits(session: &Session<'_>) -> Limits {
-    let policy = &session.manifest.manifest().policy;
+/// What a run may take under `policy`.
+pub(crate) fn limits(policy: &Policy) -> Limits {
     Limits {
         wall: Duration::from_secs(policy.max_run_seconds),
         memory_bytes: policy.max_memory_bytes,
         processes: policy.max_processes,
-        cpus: None,
+        cpus: policy.max_cpus,
         scratch_bytes: policy.max_scratch_bytes,
         result_bytes: policy.max_result_bytes,
         result_count: policy.max_results,

@@ -21,8 +21,8 @@ use sealroom_lifecycle::{
     wire::{Claim, JudgeKey, KeyDestroyed, PublishIdentity},
 };
 use sealroom_protocol::{Role, Timestamp, contract::Terms, manifest::CanonicalManifest};
-use sealroom_sandbox::{Launcher, Runtime, RuntimeReport};
-use std::{fs, path::Path, sync::Arc, thread, time::Duration};
+use sealroom_sandbox::{Launcher, Runtime, RuntimeReport, WarmJail};
+use std::{cell::Cell, fs, path::Path, sync::Arc, thread, time::Duration};
 
 /// The runtime profile that runs get.
 const PROFILE: &str = "default";
@@ -49,6 +49,8 @@ pub(crate) struct Session<'a> {
     pub(crate) terms: Terms,
     /// What was released to this identity and taken back.
     pub(crate) taken_back: TakenBack,
+    /// A jail that waits for the next run, with nothing in it yet.
+    pub(crate) warm: Cell<Option<WarmJail>>,
     /// The runs of this process that are over.
     ended: Vec<Ended>,
     /// Runs that this process has started, and the number of the newest. The server's log is not
@@ -154,6 +156,7 @@ impl<'a> Session<'a> {
             identity,
             terms,
             taken_back: TakenBack::default(),
+            warm: Cell::new(None),
             ended: Vec::new(),
             runs: 0,
             newest_run,
@@ -167,6 +170,7 @@ impl<'a> Session<'a> {
     fn serve(mut self) -> anyhow::Result<()> {
         while !self.is_over()? {
             if !self.state.ready_to_run() || !self.keys_open {
+                self.warm_up();
                 self.follow()?;
                 continue;
             }
@@ -188,6 +192,21 @@ impl<'a> Session<'a> {
             self.follow()?;
         }
         Ok(())
+    }
+
+    /// Has an interpreter in its jail ready by the time that the last key comes.
+    fn warm_up(&self) {
+        let awaited = self.state.participants.iter().any(|p| p.release.is_some());
+        let warm = self.warm.take();
+        if warm.is_some() || !awaited {
+            return self.warm.set(warm);
+        }
+        let Setting { launcher, runtime, .. } = self.setting;
+        match launcher.warm(runtime, &run::limits(&self.manifest.manifest().policy), &[]) {
+            Ok(warm) => self.warm.set(Some(warm)),
+            // The run will say what is wrong, or have a jail of its own.
+            Err(error) => tracing::warn!("no jail can be made ready: {error}"),
+        }
     }
 
     /// Counts a run against what was approved; no number comes twice, so no result can pass for

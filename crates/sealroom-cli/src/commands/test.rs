@@ -229,7 +229,7 @@ fn limits(policy: &Policy) -> Limits {
         wall: Duration::from_secs(policy.max_run_seconds),
         memory_bytes: policy.max_memory_bytes,
         processes: policy.max_processes,
-        cpus: None,
+        cpus: policy.max_cpus,
         scratch_bytes: policy.max_scratch_bytes,
         result_bytes: policy.max_result_bytes,
         result_count: policy.max_results,

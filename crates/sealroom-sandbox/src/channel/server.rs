@@ -266,7 +266,7 @@ mod tests {
             verdict.give(Exit::TimedOut);
         }
         let manifest = Manifest { json: Vec::new(), files: Vec::new() };
-        let told = (&mut None, &verdict);
+        let told = (&mut None, &*verdict);
         serve(&mut script, &manifest, 2, &Limits::default(), &mut shelf, told).unwrap();
         let committed = committed.borrow().clone();
         (committed, script.hears)
