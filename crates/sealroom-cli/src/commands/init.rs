@@ -15,10 +15,11 @@ macro_rules! scaffold {
     };
 }
 
-const FILES: [(&str, &str); 6] = scaffold![
+const FILES: [(&str, &str); 7] = scaffold![
     "README.md",
     "code/run.py",
     "code/secret_module.py",
+    "contract.json",
     "data/0/patients.csv",
     "data/1/patients.csv",
     "expected/0/summary.csv",
