@@ -45,13 +45,13 @@ def run(early):
     from sealroom import _modules, _session
 
     channel = Channel.from_stdin()
+    seem_ordinary()
     imported = preload(early)
     # Waits here for the enclave, in a jail that was started before there was a job.
     session = _session.start(channel)
     if any(top_name(path) in imported for path in session.code):
         start_over()
     take_away_stdin()
-    seem_ordinary()
     lay_out(session)
     sys.path.insert(0, session.root)
     _modules.install(session)

@@ -4,6 +4,12 @@ import io
 import os
 from _thread import RLock
 
+try:
+    # `json` itself takes longer to import than all else that a run needs.
+    from _json import make_scanner
+except ImportError:
+    make_scanner = None
+
 from sealroom._errors import UserError
 from sealroom._file import EnclaveFile
 
@@ -72,10 +78,8 @@ class _Rules:
 
 
 def _parse(text):
-    """Parse JSON without spaces. To import `json` takes longer than all else that a run needs."""
-    try:
-        from _json import make_scanner
-    except ImportError:
+    """Parse JSON without spaces."""
+    if make_scanner is None:
         import json
 
         return json.loads(text)

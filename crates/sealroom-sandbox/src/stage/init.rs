@@ -152,6 +152,9 @@ fn python(
     let child = Command::new(&start.program)
         .args(&start.args)
         .env_clear()
+        // Nothing of ours is passed on. Text is UTF-8 for what Python starts too, which is found by PATH; scratch is
+        // where one may write: TMPDIR, since there is no `/tmp`, and HOME for all that libraries keep of their own.
+        // Those two would use folders of their own below HOME, which is the code's working directory too.
         .envs([("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")])
         .envs(["HOME", "MPLCONFIGDIR", "TMPDIR", "XDG_CACHE_HOME"].map(|name| (name, scratch)))
         .stdin(Stdio::from(channel))

@@ -50,7 +50,7 @@ pub(super) fn enter(by_user: bool) -> Result<Vec<String>, StepError> {
 }
 
 /// Clocks that count from the machine's start begin anew: its age is none of the run's business. For children only.
-/// False where the kernel has no such namespace, or does not let us set its clocks.
+/// No secret, though: who looks for it finds the difference in `/proc/self/timens_offsets`. False where the kernel has no such namespace, or does not let us set its clocks.
 fn new_time() -> bool {
     use rustix::time::{ClockId, clock_gettime};
 
