@@ -1,5 +1,6 @@
 //! Walls that depend on what the machine grants: cgroups, a time namespace. Where it grants none, the jail says so.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on should say so")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod common;
 
