@@ -152,7 +152,20 @@ impl Room {
     }
 
     pub fn run_with(self, launcher: &Launcher, runtime: &Runtime, cancel: &AtomicBool) -> Ran {
-        let mut shelf = Shelf::default();
+        let shelf = Shelf::default();
+        let mut ran = self.run_into(shelf.clone(), launcher, runtime, cancel);
+        ran.results = shelf.take();
+        ran
+    }
+
+    /// The same with results that go elsewhere.
+    pub fn run_into(
+        self,
+        mut results: impl Results,
+        launcher: &Launcher,
+        runtime: &Runtime,
+        cancel: &AtomicBool,
+    ) -> Ran {
         let code = self.code.into_iter().map(|(path, sealed, bytes)| {
             let source: Arc<dyn Source> = Arc::new(bytes);
             CodeFile { path, sealed, source }
@@ -165,13 +178,12 @@ impl Room {
                 .collect(),
             participants: self.participants,
             limits: self.limits,
-            results: &mut shelf,
+            results: &mut results,
             cancel,
         };
         let outcome = launcher.run(runtime, job).unwrap_or_else(|error| panic!("{error}"));
         let log = String::from_utf8_lossy(&outcome.log).into_owned();
-        let results = shelf.take();
-        Ran { outcome, results, log }
+        Ran { outcome, results: Written::new(), log }
     }
 
     /// Runs and expects success, telling the log otherwise.

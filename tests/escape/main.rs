@@ -1,0 +1,179 @@
+//! The escape suite: attempts to break out of the jail, each of which must be stopped, and for the reason that its
+//! author gave. README.md says how to add one and how to run one.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod attempt;
+mod bait;
+#[path = "../../crates/sealroom-sandbox/tests/common/mod.rs"]
+mod common;
+mod storage;
+mod tier;
+mod trace;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use attempt::Attempt;
+use bait::Bait;
+use common::{Ran, Room, runtime};
+use sealroom_sandbox::Exit;
+use tier::{Started, Tier};
+use trace::Leftovers;
+
+/// Attempts of one family at the same time.
+const AT_ONCE: usize = 2;
+/// Runs only attempts whose name contains this.
+const ONLY: &str = "SEALROOM_ESCAPE";
+
+macro_rules! families {
+    ($($family:ident),* $(,)?) => {
+        const FAMILIES: &[(&str, &str)] =
+            &[$((stringify!($family), include_str!(concat!("attempts/", stringify!($family), ".toml")))),*];
+        $(mod $family {
+            const TEXT: &str = include_str!(concat!("attempts/", stringify!($family), ".toml"));
+            #[test]
+            fn as_root() {
+                super::every_attempt_is_stopped(TEXT, super::Tier::Root);
+            }
+            #[test]
+            fn as_an_ordinary_user() {
+                super::every_attempt_is_stopped(TEXT, super::Tier::User);
+            }
+            #[test]
+            fn without_namespaces() {
+                super::every_attempt_is_stopped(TEXT, super::Tier::WithoutNamespaces);
+            }
+        })*
+    };
+}
+
+families!(
+    channel, exhaustion, files, kernel, network, privileges, processes, races, secrets, traces
+);
+
+#[test]
+fn attempts_are_many_and_each_says_by_known_words_what_stops_it() {
+    let all: Vec<Attempt> = FAMILIES.iter().flat_map(|(_, text)| attempt::parse(text)).collect();
+    let names: BTreeSet<&str> = all.iter().map(|attempt| attempt.name.as_str()).collect();
+    println!("{} attempts", all.len());
+    assert!(all.len() >= 90, "{}", all.len());
+    assert_eq!(names.len(), all.len(), "two attempts of one name");
+    for attempt in &all {
+        let mistake = attempt.all_expected().find_map(attempt::Blocked::mistake);
+        assert_eq!(mistake, None, "{}: not a word of the list in README.md", attempt.name);
+        assert!(!attempt.why.is_empty(), "{}", attempt.name);
+    }
+}
+
+fn every_attempt_is_stopped(family: &str, tier: Tier) {
+    let Some(started) = tier.start(&runtime()) else {
+        println!(
+            "not run: the tests were not started by root, so only the jail of an ordinary user is tried"
+        );
+        return;
+    };
+    println!("{tier:?}: walls as {:?}, {}", started.walls, started.layers.join(", "));
+    let only = std::env::var(ONLY).unwrap_or_default();
+    let attempts = attempt::parse(family).into_iter().filter(|a| a.name.contains(&only));
+    let (attempts, others): (Vec<_>, Vec<_>) = attempts.partition(|a| a.applies(&started.layers));
+    for other in &others {
+        println!("{}: not run, nothing to try here", other.name);
+    }
+    let leftovers = Leftovers::known();
+    let failures = Mutex::new(Vec::new());
+    let queue = Mutex::new(attempts.iter());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some(attempt) = queue.lock().unwrap().next() else { break };
+                    let found = [stopped(attempt, &started, &leftovers), works(attempt, &started)];
+                    failures.lock().unwrap().extend(found.into_iter().filter_map(Result::err));
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
+    failures.extend(Bait::laid().touched());
+    println!("{} attempts", attempts.len());
+    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+}
+
+/// Runs an attempt; an error says what it did instead of what it was to be stopped by.
+fn stopped(attempt: &Attempt, started: &Started, leftovers: &Leftovers) -> Result<(), String> {
+    let name = &attempt.name;
+    let host = Bait::laid();
+    if let Some(before) = &attempt.before {
+        let room = room(before, attempt).input(0, "secret", host.secret());
+        let ran = run(room, started);
+        if ran.outcome.exit != Exit::Code(0) {
+            return Err(format!("{name}: the run before it: {}\n{}", attempt::told(&ran), ran.log));
+        }
+    }
+    let own_name = process_name();
+    let program = attempt.program.replace("@PROCESS@", &own_name);
+    let ran = match attempt.slow_storage {
+        false => run(named_room(&program, attempt, &own_name), started),
+        true => storage::run_slowly(named_room(&program, attempt, &own_name), started),
+    };
+    let expected = attempt.expected(started.walls);
+    let wrong = |what: String| Err(format!("{name}: {what} ({})\n{}", attempt.why, ran.log));
+    if !expected.explains(&ran) {
+        let words = attempt::excess(&ran).unwrap_or_default();
+        return wrong(format!("{} {words} instead of {expected}", attempt::told(&ran)));
+    }
+    let survivors = trace::processes_named(&own_name);
+    if !survivors.is_empty() {
+        return wrong(format!("processes {survivors:?} outlived the run"));
+    }
+    let left = leftovers.found();
+    if !left.is_empty() {
+        return wrong(format!("this or the attempt beside it left {left:?}"));
+    }
+    let results: Vec<_> = ran.results.keys().map(|(_, name)| name.as_str()).collect();
+    if results != attempt.results {
+        return wrong(format!("the host has the results {results:?}"));
+    }
+    Ok(())
+}
+
+/// Runs the harmless twin of an attempt.
+fn works(attempt: &Attempt, started: &Started) -> Result<(), String> {
+    if !attempt.twin_applies(&started.layers) {
+        return Ok(());
+    }
+    let ran = run(room(&attempt.twin, attempt), started);
+    match ran.outcome.exit {
+        Exit::Code(0) => Ok(()),
+        _ => Err(format!(
+            "{}: its harmless twin: {}\n{}",
+            attempt.name,
+            attempt::told(&ran),
+            ran.log
+        )),
+    }
+}
+
+fn run(room: Room, started: &Started) -> Ran {
+    room.run_with(&started.launcher, &runtime(), &AtomicBool::new(false))
+}
+
+fn room(program: &str, attempt: &Attempt) -> Room {
+    named_room(program, attempt, &process_name())
+}
+
+/// A job whose process goes by `name`.
+fn named_room(program: &str, attempt: &Attempt, name: &str) -> Room {
+    let prelude = include_str!("prelude.py").replace("@PROCESS@", name);
+    let room = Room::new(&prelude).clear("attempt.py", Bait::laid().tell(program));
+    let room = room.sealed("sealed_module.py", "WORD = 'sealed'\n").input(0, "data", "an input");
+    room.limits(|limits| *limits = attempt.limits())
+}
+
+/// The kernel keeps fifteen bytes of it.
+fn process_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("x{:x}-{number}", std::process::id())
+}

@@ -1,0 +1,43 @@
+//! What a run left on the machine, seen from outside.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// Ids of live processes that call themselves `name`. A dead one that nobody has collected has no memory left.
+pub(crate) fn processes_named(name: &str) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let matches = |id: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        status.lines().next() == Some(&format!("Name:\t{name}")) && status.contains("VmSize:")
+    };
+    ids.filter(matches).collect()
+}
+
+/// Folders of runs that have ended, which nobody has told of yet.
+pub(crate) struct Leftovers(Mutex<BTreeSet<PathBuf>>);
+
+impl Leftovers {
+    /// What lies there already is not ours.
+    pub(crate) fn known() -> Self {
+        Self(Mutex::new(folders().collect()))
+    }
+
+    /// New ones.
+    pub(crate) fn found(&self) -> Vec<PathBuf> {
+        let mut known = self.0.lock().unwrap();
+        folders().filter(|path| known.insert(path.clone())).collect()
+    }
+}
+
+/// Scratch folders whose jail, the process in their name, is gone.
+fn folders() -> impl Iterator<Item = PathBuf> {
+    let places = ["/dev/shm".into(), std::env::temp_dir()];
+    let entries = places.into_iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
+    entries.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let jail = name.and_then(|name| name.strip_prefix("sealroom-")?.parse::<u32>().ok());
+        jail.is_some_and(|jail| !PathBuf::from(format!("/proc/{jail}")).exists())
+    })
+}
