@@ -12,17 +12,19 @@ mod trace;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use attempt::Attempt;
 use bait::Bait;
-use common::{Ran, Room, runtime};
+use common::{Room, runtime};
 use sealroom_sandbox::Exit;
-use tier::{Started, Tier};
+use tier::{Started, Tier, Walls};
 use trace::Leftovers;
 
 /// Attempts of one family at the same time.
 const AT_ONCE: usize = 2;
+/// Without a uid or namespace of its own, a run's number of processes is that of its user: one fills the other's.
+const AT_ONCE_OF_ONE_USER: usize = 1;
 /// Runs only attempts whose name contains this.
 const ONLY: &str = "SEALROOM_ESCAPE";
 
@@ -83,8 +85,12 @@ fn every_attempt_is_stopped(family: &str, tier: Tier) {
     let leftovers = Leftovers::known();
     let failures = Mutex::new(Vec::new());
     let queue = Mutex::new(attempts.iter());
+    let at_once = match started.walls {
+        Walls::WithoutNamespaces => AT_ONCE_OF_ONE_USER,
+        Walls::Root | Walls::User => AT_ONCE,
+    };
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 loop {
                     let Some(attempt) = queue.lock().unwrap().next() else { break };
@@ -103,27 +109,26 @@ fn every_attempt_is_stopped(family: &str, tier: Tier) {
 /// Runs an attempt; an error says what it did instead of what it was to be stopped by.
 fn stopped(attempt: &Attempt, started: &Started, leftovers: &Leftovers) -> Result<(), String> {
     let name = &attempt.name;
-    let host = Bait::laid();
+    let failed = |error| format!("{name}: the host says: {error} ({})", attempt.why);
     if let Some(before) = &attempt.before {
-        let room = room(before, attempt).input(0, "secret", host.secret());
-        let ran = run(room, started);
+        let room = room(before, attempt, &process_name());
+        let room = room.input(0, "secret", Bait::laid().secret());
+        let ran = storage::run(room, false, started).map_err(failed)?;
         if ran.outcome.exit != Exit::Code(0) {
             return Err(format!("{name}: the run before it: {}\n{}", attempt::told(&ran), ran.log));
         }
     }
-    let own_name = process_name();
-    let program = attempt.program.replace("@PROCESS@", &own_name);
-    let ran = match attempt.slow_storage {
-        false => run(named_room(&program, attempt, &own_name), started),
-        true => storage::run_slowly(named_room(&program, attempt, &own_name), started),
-    };
-    let expected = attempt.expected(started.walls);
+    let process = process_name();
+    let room = room(&attempt.program, attempt, &process);
+    let ran = storage::run(room, attempt.slow_storage, started).map_err(failed)?;
+
     let wrong = |what: String| Err(format!("{name}: {what} ({})\n{}", attempt.why, ran.log));
+    let expected = attempt.expected(started.walls);
     if !expected.explains(&ran) {
         let words = attempt::excess(&ran).unwrap_or_default();
         return wrong(format!("{} {words} instead of {expected}", attempt::told(&ran)));
     }
-    let survivors = trace::processes_named(&own_name);
+    let survivors = trace::processes_named(&process);
     if !survivors.is_empty() {
         return wrong(format!("processes {survivors:?} outlived the run"));
     }
@@ -143,28 +148,18 @@ fn works(attempt: &Attempt, started: &Started) -> Result<(), String> {
     if !attempt.twin_applies(&started.layers) {
         return Ok(());
     }
-    let ran = run(room(&attempt.twin, attempt), started);
+    let name = &attempt.name;
+    let room = room(&attempt.twin, attempt, &process_name());
+    let ran = storage::run(room, false, started)
+        .map_err(|error| format!("{name}: its harmless twin: the host says: {error}"))?;
     match ran.outcome.exit {
         Exit::Code(0) => Ok(()),
-        _ => Err(format!(
-            "{}: its harmless twin: {}\n{}",
-            attempt.name,
-            attempt::told(&ran),
-            ran.log
-        )),
+        _ => Err(format!("{name}: its harmless twin: {}\n{}", attempt::told(&ran), ran.log)),
     }
 }
 
-fn run(room: Room, started: &Started) -> Ran {
-    room.run_with(&started.launcher, &runtime(), &AtomicBool::new(false))
-}
-
-fn room(program: &str, attempt: &Attempt) -> Room {
-    named_room(program, attempt, &process_name())
-}
-
 /// A job whose process goes by `name`.
-fn named_room(program: &str, attempt: &Attempt, name: &str) -> Room {
+fn room(program: &str, attempt: &Attempt, name: &str) -> Room {
     let prelude = include_str!("prelude.py").replace("@PROCESS@", name);
     let room = Room::new(&prelude).clear("attempt.py", Bait::laid().tell(program));
     let room = room.sealed("sealed_module.py", "WORD = 'sealed'\n").input(0, "data", "an input");

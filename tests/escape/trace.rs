@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// Ids of live processes that call themselves `name`. A dead one that nobody has collected has no memory left.
+/// Ids of live processes that call themselves `name`.
 pub(crate) fn processes_named(name: &str) -> Vec<u32> {
     let all = std::fs::read_dir("/proc").unwrap().flatten();
     let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let matches = |id: &u32| {
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-        status.lines().next() == Some(&format!("Name:\t{name}")) && status.contains("VmSize:")
-    };
-    ids.filter(matches).collect()
+    let line = format!("Name:\t{name}");
+    ids.filter(|id| status_of_living(*id).is_some_and(|s| s.lines().next() == Some(&line)))
+        .collect()
+}
+
+/// What the kernel says of a process; nothing of a dead one that nobody has collected: that has no memory left.
+fn status_of_living(id: u32) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    status.contains("VmSize:").then_some(status)
 }
 
 /// Folders of runs that have ended, which nobody has told of yet.
@@ -38,6 +42,6 @@ fn folders() -> impl Iterator<Item = PathBuf> {
     entries.flatten().map(|entry| entry.path()).filter(|path| {
         let name = path.file_name().and_then(|name| name.to_str());
         let jail = name.and_then(|name| name.strip_prefix("sealroom-")?.parse::<u32>().ok());
-        jail.is_some_and(|jail| !PathBuf::from(format!("/proc/{jail}")).exists())
+        jail.is_some_and(|jail| status_of_living(jail).is_none())
     })
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sealroom_sandbox::{
     CodeFile, Exit, Input, Job, Launcher, Limits, Outcome, Participants, ResultWriter, Results,
-    Runtime, Source,
+    Runtime, SandboxError, Source,
 };
 use serde_json::Value;
 
@@ -153,19 +153,20 @@ impl Room {
 
     pub fn run_with(self, launcher: &Launcher, runtime: &Runtime, cancel: &AtomicBool) -> Ran {
         let shelf = Shelf::default();
-        let mut ran = self.run_into(shelf.clone(), launcher, runtime, cancel);
+        let ran = self.run_into(shelf.clone(), launcher, runtime, cancel);
+        let mut ran = ran.unwrap_or_else(|error| panic!("{error}"));
         ran.results = shelf.take();
         ran
     }
 
-    /// The same with results that go elsewhere.
+    /// The same with results that go elsewhere, and for jails that may not come about.
     pub fn run_into(
         self,
         mut results: impl Results,
         launcher: &Launcher,
         runtime: &Runtime,
         cancel: &AtomicBool,
-    ) -> Ran {
+    ) -> Result<Ran, SandboxError> {
         let code = self.code.into_iter().map(|(path, sealed, bytes)| {
             let source: Arc<dyn Source> = Arc::new(bytes);
             CodeFile { path, sealed, source }
@@ -181,9 +182,9 @@ impl Room {
             results: &mut results,
             cancel,
         };
-        let outcome = launcher.run(runtime, job).unwrap_or_else(|error| panic!("{error}"));
+        let outcome = launcher.run(runtime, job)?;
         let log = String::from_utf8_lossy(&outcome.log).into_owned();
-        Ran { outcome, results: Written::new(), log }
+        Ok(Ran { outcome, results: Written::new(), log })
     }
 
     /// Runs and expects success, telling the log otherwise.
