@@ -18,6 +18,9 @@ const BOUNDS: [(&str, Bound); 5] = [
     ("storage", Bound::Storage),
 ];
 
+/// Far more than any attempt needs, on a busy machine too.
+pub(crate) const USUAL_WALL: Duration = Duration::from_secs(60);
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -104,7 +107,7 @@ impl Attempt {
     pub(crate) fn limits(&self) -> Limits {
         let wanted = &self.limits;
         Limits {
-            wall: Duration::from_millis(wanted.wall_ms.unwrap_or(60_000)),
+            wall: wanted.wall_ms.map_or(USUAL_WALL, Duration::from_millis),
             memory_bytes: wanted.memory_mib.unwrap_or(512) << 20,
             processes: wanted.processes.unwrap_or(64),
             scratch_bytes: wanted.scratch_mib.unwrap_or(32) << 20,

@@ -150,6 +150,7 @@ fn works(attempt: &Attempt, started: &Started) -> Result<(), String> {
     }
     let name = &attempt.name;
     let room = room(&attempt.twin, attempt, &process_name());
+    let room = room.limits(|limits| limits.wall = attempt::USUAL_WALL);
     let ran = storage::run(room, false, started)
         .map_err(|error| format!("{name}: its harmless twin: the host says: {error}"))?;
     match ran.outcome.exit {
