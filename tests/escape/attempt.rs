@@ -110,6 +110,7 @@ impl Attempt {
             wall: wanted.wall_ms.map_or(USUAL_WALL, Duration::from_millis),
             memory_bytes: wanted.memory_mib.unwrap_or(512) << 20,
             processes: wanted.processes.unwrap_or(64),
+            cpus: None,
             scratch_bytes: wanted.scratch_mib.unwrap_or(32) << 20,
             result_bytes: wanted.result_bytes.unwrap_or(1 << 20),
             result_count: wanted.result_count.unwrap_or(4),

@@ -1,5 +1,10 @@
 //! Ordinary work of data scientists is not hindered by the jail: one program each, unchanged.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on should say so")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say so"
+)]
 
 mod common;
 
