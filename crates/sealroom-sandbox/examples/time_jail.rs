@@ -58,6 +58,9 @@ struct Took {
     work: f64,
 }
 
+/// One of its two figures.
+type Seconds = fn(&Took) -> f64;
+
 impl Took {
     fn new(clock: Duration, said: &[u8]) -> Self {
         Self { clock, work: String::from_utf8_lossy(said).trim().parse().unwrap_or(f64::NAN) }
@@ -137,7 +140,7 @@ impl Bench {
         );
         println!("|---|---|---|---|---|");
         // What a busy machine takes away shows in the clock, far less in the processor time.
-        let kinds: [(&str, fn(&Took) -> f64); 2] = [
+        let kinds: [(&str, Seconds); 2] = [
             ("by the clock", |took| took.clock.as_secs_f64()),
             ("processor time", |took| took.work),
         ];
@@ -224,7 +227,7 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// Least, median and most.
-fn middle(times: &[Took], seconds: fn(&Took) -> f64) -> (f64, f64, f64) {
+fn middle(times: &[Took], seconds: Seconds) -> (f64, f64, f64) {
     let mut all: Vec<f64> = times.iter().map(seconds).collect();
     all.sort_by(f64::total_cmp);
     (all[0], all[all.len() / 2], all[all.len() - 1])
