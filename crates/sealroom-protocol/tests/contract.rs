@@ -101,6 +101,15 @@ fn schema(schema: Value) -> Value {
 }
 
 #[test]
+fn rows_of_empty_cells_are_counted() {
+    let column = |name: &str| json!({"name": name, "type": "text", "optional": true});
+    let terms = terms(&columns(json!([column("a"), column("b")])));
+    let rows = |rows: usize| format!("a,b\n{}", ",\n".repeat(rows));
+    assert_eq!(broken(&terms, [rows(10).as_bytes()]), "as agreed");
+    assert_eq!(broken(&terms, [rows(11).as_bytes()]), "results[0].csv.max_rows");
+}
+
+#[test]
 fn each_contradiction_is_refused_for_its_own_reason() {
     let large: Vec<_> = (0..257).map(|at| json!({"name": format!("{at}")})).collect();
     let deep = (0..40).fold(json!(true), |inner, _| json!({"type": "array", "items": inner}));
