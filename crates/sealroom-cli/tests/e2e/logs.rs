@@ -1,7 +1,6 @@
 //! Logs by agreement: who reads what of what the code says.
 
 use crate::harness::{Person, Server, room::Room};
-use std::fs;
 
 /// Prints what nobody should see, and fails.
 const LOUD: &str = "\
@@ -14,12 +13,6 @@ def main():
 
 main()
 ";
-
-fn accept_logs(room: &Room<'_>, policy: &str) {
-    for person in room.participants() {
-        fs::write(person.profile.join("policy.json"), policy).unwrap();
-    }
-}
 
 fn log(room: &Room<'_>, person: &Person) -> String {
     person.ok(&["results", "log", &room.id]).stdout
@@ -36,7 +29,7 @@ fn everybody_reads_the_log_if_everybody_agreed() {
         assert_eq!(refused.code, 1, "{refused:?}");
         refused.prints("logs go to all participants").prints("everybody reads all");
     }
-    accept_logs(&room, r#"{"logs": "participants"}"#);
+    room.everybody_allows(r#"{"logs": "participants"}"#);
     room.approve_all();
     assert!(room.wait_for_failure(1).contains("exit code 1"));
     let first = log(&room, &room.coder);
@@ -54,7 +47,7 @@ fn a_scrubbed_log_says_where_and_nothing_of_what() {
     room.prepare(LOUD);
     let refused = room.data[0].run(&["verify", &room.id, "--allow-simulated"]);
     assert_eq!(refused.code, 1, "{refused:?}");
-    accept_logs(&room, r#"{"logs": "code_provider", "log_detail": "scrubbed"}"#);
+    room.everybody_allows(r#"{"logs": "code_provider", "log_detail": "scrubbed"}"#);
     room.approve_all();
     room.wait_for_failure(1);
     let log = log(&room, &room.coder);
@@ -70,7 +63,7 @@ fn a_log_that_was_agreed_scrubbed_is_narrower_than_a_whole_one() {
     let server = Server::start();
     let room = Room::new(&server, 1, 1, &["--logs", "code-provider"]);
     room.prepare(LOUD);
-    accept_logs(&room, r#"{"logs": "code_provider", "log_detail": "scrubbed"}"#);
+    room.everybody_allows(r#"{"logs": "code_provider", "log_detail": "scrubbed"}"#);
     let refused = room.data[0].run(&["verify", &room.id, "--allow-simulated"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     refused.prints("you allow scrubbed ones");

@@ -42,7 +42,7 @@ fn a_result_that_keeps_to_the_contract_leaves_and_one_that_does_not_fails_the_ru
         ("enclave.write(b'ward,n\\na,4\\n')", "results[0].csv.min_group_size"),
         ("enclave.write(b'ward,n\\na,5\\nb,5\\na,5\\n')", "results[0].csv.max_rows"),
         ("enclave.write(b'ward,n\\nsecret,5\\n')", "results[0].csv.columns[0]"),
-        ("enclave.write(b'ward,n,extra\\na,5,secret\\n')", "results[0].csv.columns"),
+        ("enclave.write(b'ward,n,extra\\na,5,secret\\n')", "results[0].csv"),
         ("enclave.write(b'ward,n\\na,5\\n', name='other.csv')", "results"),
         ("pass", "results[0].required"),
     ];
@@ -147,7 +147,10 @@ fn contracts_that_contradict_themselves_are_refused_before_anybody_joins() {
     let owner = server.person("owner@example.org");
     let email = &*owner.email;
     let bad = [
-        (json!({"results": [{"name": "a"}, {"name": "a"}]}), "results[1].name"),
+        (
+            json!({"results": [{"name": "a"}, {"name": "a"}]}),
+            "results[1]: results[0] is about `a` already",
+        ),
         (json!({"results": [{"name": "a", "max_bytes": 0}]}), "max_bytes"),
         (json!({"results": [{"name": "a", "max_bytes": 1u64 << 63}]}), "max_bytes"),
         (json!({"results": [{"name": "a", "consumers": [1]}]}), "consumers"),

@@ -4,7 +4,6 @@ use crate::harness::{
     Server,
     room::{Room, Solo},
 };
-use std::fs;
 
 fn code(body: &str) -> String {
     let indented: String = body.lines().map(|line| format!("    {line}\n")).collect();
@@ -81,9 +80,7 @@ fn a_run_that_writes_nothing_succeeds_and_says_so() {
 fn twenty_megabytes_of_output_are_cut_to_what_the_policy_keeps() {
     let server = Server::start();
     let room = Room::new(&server, 1, 1, &["--logs", "code-provider"]);
-    for person in room.participants() {
-        fs::write(person.profile.join("policy.json"), r#"{"logs": "code_provider"}"#).unwrap();
-    }
+    room.everybody_allows(r#"{"logs": "code_provider"}"#);
     room.prepare(&code("for _ in range(20):\n    print('x' * 1000000)\nenclave.write(b'ok')"));
     room.approve_all();
     room.wait_for_success(1);

@@ -40,6 +40,7 @@ fn endless<'a>(server: &'a Server, options: &[&str]) -> Room<'a> {
         person.ok(&["data", "done", &room.id]);
     }
     room.wait_for_identity();
+    room.everybody_allows(r#"{"max_runs": 5}"#);
     room.approve_all();
     eventually("the run is under way", || (room.status()["phase"] == "running").then_some(()));
     eventually("its code runs", || running(server, "_bootstrap.py").then_some(()));
@@ -105,6 +106,7 @@ fn a_key_taken_back_between_runs_is_destroyed_and_never_comes_back() {
     let server = Server::start();
     let room = Room::new(&server, 1, 1, &["--max-runs", "3"]);
     room.prepare(JOIN_ALL);
+    room.everybody_allows(r#"{"max_runs": 5}"#);
     room.data[0].ok(&["revoke", &room.id]).prints("no key of yours as data provider was released");
     room.approve_all();
     room.wait_for_success(1);
@@ -160,6 +162,7 @@ fn no_run_starts_after_the_end_that_was_agreed_on() {
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
     let room = Room::new(&server, 1, 1, &["--max-runs", "5", "--expires-at", &end.to_string()]);
     room.prepare(JOIN_ALL);
+    room.everybody_allows(r#"{"max_runs": 5}"#);
     room.approve(&room.coder);
     room.approve(&room.consumers[0]);
     eventually("the end has come", || (jiff::Timestamp::now() > end).then_some(()));

@@ -2,7 +2,7 @@
 //! hang-up, and clears away what is left.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -61,9 +61,7 @@ fn walled(start: &Start, cgroups: &Cgroups, launcher: &OwnedFd) -> Result<(), St
         bind_to_parent()?;
     }
     let scratch = lone.then(|| scratch_directory(uid)).transpose()?;
-    if lone {
-        leftovers::adopt()?;
-    }
+    let reach = lone.then(leftovers::adopt).transpose()?;
     let walls = Walls {
         // A user namespace has no other uid than ours.
         uid: uid.filter(|_| !namespaces.iter().any(|name| name == namespaces::USER)),
@@ -72,13 +70,9 @@ fn walled(start: &Start, cgroups: &Cgroups, launcher: &OwnedFd) -> Result<(), St
         scratch: scratch.clone(),
     };
     let ended = inside(start, &walls, launcher);
-    if lone {
-        leftovers::kill();
-    }
-    if let Some(scratch) = scratch {
-        let _ = std::fs::remove_dir_all(scratch);
-    }
-    ended
+    let killed = reach.map(leftovers::kill).transpose();
+    let cleared = scratch.as_deref().map(leftovers::clear).transpose();
+    ended.and(killed.map(drop)).and(cleared.map(drop))
 }
 
 /// A uid for this run alone, where we may take one; nobody's where a container has no such high ones; none if we may
@@ -126,7 +120,12 @@ fn inside(start: &Start, walls: &Walls, launcher: &OwnedFd) -> Result<(), StepEr
     if watched.is_err() || watched.as_ref().is_ok_and(|hung_up| *hung_up) {
         let _ = init.kill();
     }
-    init.wait().map_err(StepError::at("wait for init"))?;
+    let status = init.wait().map_err(StepError::at("wait for init"))?;
+    // Where there is no process-id namespace, code can end init, and itself with it.
+    if let (Ok(false), Some(signal)) = (&watched, status.signal()) {
+        let ended = Report::Ended { code: None, signal: Some(signal), peak_memory_bytes: 0 };
+        wire::send(std::io::stdin(), &ended, &[]).map_err(StepError::at("tell how it ended"))?;
+    }
     watched.map(drop)
 }
 

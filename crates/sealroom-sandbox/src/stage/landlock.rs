@@ -24,6 +24,18 @@ pub(super) struct Reach<'a> {
     pub(super) writable: &'a [&'a Path],
 }
 
+/// Lets signals of this process and its children reach only one another; false if the kernel knows no such thing.
+pub(super) fn keep_signals_in() -> Result<bool, StepError> {
+    let step = |error| StepError::at::<landlock::RulesetError>("keep signals in")(error);
+    rustix::thread::set_no_new_privs(true).map_err(StepError::at("forbid new privileges"))?;
+    let status = Ruleset::default()
+        .scope(Scope::Signal)
+        .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.restrict_self())
+        .map_err(step)?;
+    Ok(status.ruleset == RulesetStatus::FullyEnforced)
+}
+
 /// Enforces it on this process and its children; returns the layer's name, which tells the kernel's version of it.
 pub(super) fn enforce(reach: &Reach<'_>) -> Result<String, StepError> {
     let step = |error| StepError::at::<landlock::RulesetError>("restrict files by landlock")(error);
