@@ -5,9 +5,9 @@
 //! So [`Contract::compile`] refuses what could cost much memory or time, and a [`ResultCheck`] has fixed bounds for
 //! both. See `docs/contract.md`.
 //!
-//! - [`compile`]: a contract's text → [`Terms`], or what is wrong with it
-//! - [`terms`]: holding a run against them
-//! - [`csv`], [`json`], [`media`]: reading contents, strictly; [`schema`], [`pattern`]: JSON Schema
+//! - `compile`: a contract's text → [`Terms`], or what is wrong with it; `describe`: in words
+//! - `terms`: holding a run against them
+//! - `csv` and `column`, `json`, `media`: reading contents, strictly; `schema`, `pattern`: JSON Schema
 
 use crate::FileName;
 use serde::{Deserialize, Serialize};
