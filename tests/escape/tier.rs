@@ -10,7 +10,7 @@ use sealroom_sandbox::{Launcher, Runtime};
 pub(crate) enum Tier {
     /// Whoever runs the tests, if that is root.
     Root,
-    /// User 65534, without groups and capabilities; or whoever runs the tests, if that is not root.
+    /// A user like any other, without groups and capabilities; or whoever runs the tests, if that is not root.
     User,
     /// The same, within a user namespace that may have no others below it.
     WithoutNamespaces,
@@ -91,11 +91,12 @@ impl Wrapper {
              {opened}\
              set -- {stage} \"$@\"\n\
              {namespaces}\
-             exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+             exec setpriv --reuid {uid} --regid {uid} --clear-groups \
              --inh-caps=-all --bounding-set=-all -- \"$@\"\n",
             errors = quoted(&folder.path().join("errors")),
             opened = opened(&needed, folder.path()),
             stage = quoted(stage),
+            uid = ordinary_uid(),
             namespaces = match tier {
                 Tier::WithoutNamespaces => NO_MORE_NAMESPACES,
                 _ => "",
@@ -111,6 +112,12 @@ impl Wrapper {
     fn said(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default()
     }
+}
+
+/// Of no service and, as a rule, of no other tests that run at the same time: what a user may do to his own processes
+/// must not depend on whose tests they are.
+fn ordinary_uid() -> u32 {
+    50_000 + std::process::id() % 10_000
 }
 
 /// Inside a user namespace, its owner may say that there are no more below it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// Ids of live processes that call themselves `name`.
 pub(crate) fn processes_named(name: &str) -> Vec<u32> {
@@ -19,6 +20,10 @@ fn status_of_living(id: u32) -> Option<String> {
     status.contains("VmSize:").then_some(status)
 }
 
+/// How often we look again before something is said to be left.
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Folders of runs that have ended, which nobody has told of yet.
 pub(crate) struct Leftovers(Mutex<BTreeSet<PathBuf>>);
 
@@ -28,10 +33,19 @@ impl Leftovers {
         Self(Mutex::new(folders().collect()))
     }
 
-    /// New ones.
+    /// New ones, which stay: a jail that was killed may have been removing its folder a moment ago.
     pub(crate) fn found(&self) -> Vec<PathBuf> {
         let mut known = self.0.lock().unwrap();
-        folders().filter(|path| known.insert(path.clone())).collect()
+        let mut found: Vec<PathBuf> = folders().filter(|path| !known.contains(path)).collect();
+        for _ in 0..LOOKS {
+            found.retain(|path| path.exists());
+            if found.is_empty() {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        known.extend(found.iter().cloned());
+        found
     }
 }
 
