@@ -23,7 +23,7 @@ struct Item {
 }
 
 impl Results for Storage {
-    fn begin(&mut self, _: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
+    fn begin(&mut self, _: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>> {
         Ok(Box::new(Item { storage: self.clone(), name: name.to_owned() }))
     }
 }

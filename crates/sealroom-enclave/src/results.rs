@@ -117,50 +117,62 @@ fn name_single_results(finished: &mut ByName, consumers: &[&Released]) -> io::Re
 }
 
 impl Results for SealedResults<'_> {
-    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
+    fn begin(&mut self, consumers: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>> {
         let name = name.parse().map_err(io::Error::other)?;
-        let consumer = u16::try_from(consumer).map_err(io::Error::other)?;
-        let number: FileName = self.begun.to_string().parse().map_err(io::Error::other)?;
-        self.begun += 1;
-        let sealing = self.seal(consumer, &number)?;
+        let mut parts = Vec::with_capacity(consumers.len());
+        for consumer in consumers {
+            let consumer = u16::try_from(*consumer).map_err(io::Error::other)?;
+            let number: FileName = self.begun.to_string().parse().map_err(io::Error::other)?;
+            self.begun += 1;
+            parts.push(Part { sealing: self.seal(consumer, &number)?, consumer, number });
+        }
         let (terms, finished) = (self.terms.clone(), Arc::clone(&self.finished));
-        Ok(Box::new(Writer { sealing, bytes: 0, terms, consumer, number, name, finished }))
+        Ok(Box::new(Writer { parts, bytes: 0, terms, name, finished }))
     }
 }
 
-struct Writer {
+/// The same result for one of its consumers.
+struct Part {
     sealing: Sealing,
-    bytes: u64,
-    terms: Terms,
     consumer: u16,
     number: FileName,
+}
+
+struct Writer {
+    parts: Vec<Part>,
+    bytes: u64,
+    terms: Terms,
     name: FileName,
     finished: Finished,
 }
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.sealing.write(bytes)?;
-        self.bytes = self.bytes.saturating_add(written as u64);
-        Ok(written)
+        for part in &mut self.parts {
+            part.sealing.write_all(bytes)?;
+        }
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sealing.flush()
+        self.parts.iter_mut().try_for_each(|part| part.sealing.flush())
     }
 }
 
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { mut sealing, bytes, terms, consumer, number, name, finished } = *self;
+        let Self { parts, bytes, terms, name, finished } = *self;
         let padded = terms.padded(bytes).map_err(io::Error::other)?;
-        io::copy(&mut io::repeat(0).take(padded.saturating_sub(bytes)), &mut sealing)?;
-        let (file, size, sha256) = sealing.finish()?;
-        let result = SealedResult { consumer, name: number, size, sha256 };
-        finished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((consumer, name), Sealed { result, file, bytes });
+        for Part { mut sealing, consumer, number } in parts {
+            io::copy(&mut io::repeat(0).take(padded.saturating_sub(bytes)), &mut sealing)?;
+            let (file, size, sha256) = sealing.finish()?;
+            let result = SealedResult { consumer, name: number, size, sha256 };
+            finished
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert((consumer, name.clone()), Sealed { result, file, bytes });
+        }
         Ok(())
     }
 }
@@ -189,7 +201,7 @@ mod tests {
         let dir = dir.path().to_owned();
         let mut results = SealedResults::new(computation, 1, &consumers, terms, dir);
         for name in names {
-            let mut writer = results.begin(1, name).unwrap();
+            let mut writer = results.begin(&[1], name).unwrap();
             writer.write_all(b"x").unwrap();
             writer.commit().unwrap();
         }

@@ -61,16 +61,21 @@ impl<R> Contracted<R> {
 }
 
 impl<R: Results> Results for Contracted<R> {
-    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
-        let place = (
-            u16::try_from(consumer).map_err(io::Error::other)?,
-            name.parse::<FileName>().map_err(io::Error::other)?,
-        );
-        let check = self.terms.begin(place.0, &place.1);
-        let check = check.map_err(|broken| end_run(&self.state, broken))?;
-        let inner = self.inner.begin(consumer, name)?;
+    fn begin(&mut self, consumers: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>> {
+        let named: FileName = name.parse().map_err(io::Error::other)?;
+        let whom = consumers.iter().map(|consumer| u16::try_from(*consumer));
+        let whom = whom.collect::<Result<Vec<u16>, _>>().map_err(io::Error::other)?;
+        // All get the same bytes, which are looked at once: a check may hold megabytes.
+        let mut check = None;
+        for consumer in &whom {
+            let allowed = self.terms.begin(*consumer, &named);
+            check = Some(allowed.map_err(|broken| end_run(&self.state, broken))?);
+        }
+        let check = check.ok_or(io::ErrorKind::InvalidInput)?;
+        let inner = self.inner.begin(consumers, name)?;
+        let places = whom.into_iter().map(|consumer| (consumer, named.clone())).collect();
         let (terms, state) = (self.terms.clone(), Arc::clone(&self.state));
-        Ok(Box::new(Writer { terms, check, inner, place, size: 0, state }))
+        Ok(Box::new(Writer { terms, check, inner, places, size: 0, state }))
     }
 }
 
@@ -78,7 +83,7 @@ struct Writer {
     terms: Terms,
     check: ResultCheck,
     inner: Box<dyn ResultWriter>,
-    place: (u16, FileName),
+    places: Vec<(u16, FileName)>,
     size: u64,
     state: Arc<Mutex<State>>,
 }
@@ -98,11 +103,11 @@ impl Write for Writer {
 
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { terms, check, inner, place, size, state } = *self;
+        let Self { terms, check, inner, places, size, state } = *self;
         let checked = check.finish().and_then(|()| terms.padded(size));
         checked.map_err(|broken| end_run(&state, broken))?;
         inner.commit()?;
-        state.lock().unwrap_or_else(PoisonError::into_inner).written.insert(place);
+        state.lock().unwrap_or_else(PoisonError::into_inner).written.extend(places);
         Ok(())
     }
 }

@@ -88,16 +88,16 @@ pub struct CodeFile {
 
 /// Where results go. Called from the thread that runs the job.
 pub trait Results {
-    /// Opens a result for one consumer; called once per consumer addressed.
+    /// Opens a result for one or several consumers, who get the same bytes. One result is written at a time.
     ///
     /// # Errors
     /// Ends the run.
-    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>>;
+    fn begin(&mut self, consumers: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>>;
 }
 
 /// One result being written. Dropped without [`commit`](Self::commit) it is discarded.
 pub trait ResultWriter: io::Write {
-    /// Makes it the result of its consumer under its name, in place of an earlier one.
+    /// Makes it the result of its consumers under its name, in place of earlier ones.
     ///
     /// # Errors
     /// Ends the run.

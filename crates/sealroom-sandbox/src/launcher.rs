@@ -130,7 +130,7 @@ struct Answer {
 struct Nowhere;
 
 impl Results for Nowhere {
-    fn begin(&mut self, _: u32, _: &str) -> std::io::Result<Box<dyn ResultWriter>> {
+    fn begin(&mut self, _: &[u32], _: &str) -> std::io::Result<Box<dyn ResultWriter>> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 }

@@ -23,9 +23,10 @@ impl Breach {
 
 /// What is being written, for whom.
 struct Pending {
+    consumers: Vec<u32>,
     name: String,
     size: u64,
-    writers: Vec<(u32, Box<dyn ResultWriter>)>,
+    writer: Box<dyn ResultWriter>,
 }
 
 struct Server<'a, S> {
@@ -84,7 +85,7 @@ impl<S: Read + Write> Server<'_, S> {
                     self.begin(addressee, name).map(|()| self.answer(0, b""))
                 }
                 Request::Chunk(bytes) => self.chunk(bytes).map(|()| true),
-                Request::Commit => self.commit().map(|done| done && self.answer(0, b"")),
+                Request::Commit => self.commit().map(|()| self.answer(0, b"")),
                 Request::Drop => {
                     self.pending = None;
                     Ok(self.answer(0, b""))
@@ -127,37 +128,26 @@ impl<S: Read + Write> Server<'_, S> {
         }
         let consumers = self.ledger.addressed(addressee).map_err(over)?;
         self.ledger.check(&consumers, name, 0).map_err(over)?;
-        let mut writers = Vec::with_capacity(consumers.len());
-        for consumer in consumers {
-            writers.push((consumer, self.results.begin(consumer, name).map_err(unstored)?));
-        }
-        self.pending = Some(Pending { name: name.to_owned(), size: 0, writers });
+        let writer = self.results.begin(&consumers, name).map_err(unstored)?;
+        self.pending = Some(Pending { consumers, name: name.to_owned(), size: 0, writer });
         Ok(())
     }
 
     fn chunk(&mut self, bytes: &[u8]) -> Result<(), Breach> {
         let pending = self.pending.as_mut().ok_or_else(nothing_begun)?;
         pending.size = pending.size.saturating_add(bytes.len() as u64);
-        let consumers: Vec<u32> = pending.writers.iter().map(|(consumer, _)| *consumer).collect();
-        self.ledger.check(&consumers, &pending.name, pending.size).map_err(over)?;
-        for (_, writer) in &mut pending.writers {
-            writer.write_all(bytes).map_err(unstored)?;
-        }
-        Ok(())
+        self.ledger.check(&pending.consumers, &pending.name, pending.size).map_err(over)?;
+        pending.writer.write_all(bytes).map_err(unstored)
     }
 
-    /// False if it was too late.
-    fn commit(&mut self) -> Result<bool, Breach> {
-        let pending = self.pending.take().ok_or_else(nothing_begun)?;
-        for (consumer, writer) in pending.writers {
-            // Asked for each: one that takes long may outlast the run's time.
-            if self.verdict.is_given() {
-                return Ok(false);
-            }
-            writer.commit().map_err(unstored)?;
-            self.ledger.record(consumer, &pending.name, pending.size);
+    fn commit(&mut self) -> Result<(), Breach> {
+        let Pending { consumers, name, size, writer } =
+            self.pending.take().ok_or_else(nothing_begun)?;
+        writer.commit().map_err(unstored)?;
+        for consumer in consumers {
+            self.ledger.record(consumer, &name, size);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Whether the other end took it.
@@ -216,28 +206,30 @@ mod tests {
         }
     }
 
-    /// Counts commits; the first may bring a verdict along, as a clock would that runs out meanwhile.
-    struct Shelf<'a> {
+    /// Notes commits; writing may bring a verdict along, as a clock would that runs out meanwhile.
+    struct Shelf {
         committed: Rc<RefCell<Vec<u32>>>,
-        verdict: &'a Rc<Verdict>,
-        runs_out: bool,
+        runs_out: Option<Rc<Verdict>>,
     }
 
     struct Item {
-        consumer: u32,
+        consumers: Vec<u32>,
         committed: Rc<RefCell<Vec<u32>>>,
-        verdict: Option<Rc<Verdict>>,
+        runs_out: Option<Rc<Verdict>>,
     }
 
-    impl Results for Shelf<'_> {
-        fn begin(&mut self, consumer: u32, _: &str) -> io::Result<Box<dyn ResultWriter>> {
-            let verdict = self.runs_out.then(|| Rc::clone(self.verdict));
-            Ok(Box::new(Item { consumer, committed: Rc::clone(&self.committed), verdict }))
+    impl Results for Shelf {
+        fn begin(&mut self, consumers: &[u32], _: &str) -> io::Result<Box<dyn ResultWriter>> {
+            let (committed, runs_out) = (Rc::clone(&self.committed), self.runs_out.clone());
+            Ok(Box::new(Item { consumers: consumers.to_vec(), committed, runs_out }))
         }
     }
 
     impl Write for Item {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(verdict) = &self.runs_out {
+                verdict.give(Exit::TimedOut);
+            }
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -247,21 +239,20 @@ mod tests {
 
     impl ResultWriter for Item {
         fn commit(self: Box<Self>) -> io::Result<()> {
-            self.committed.borrow_mut().push(self.consumer);
-            if let Some(verdict) = &self.verdict {
-                verdict.give(Exit::TimedOut);
-            }
+            self.committed.borrow_mut().extend(&self.consumers);
             Ok(())
         }
     }
 
     /// A result for both of two consumers: which of them got it, and what the program heard.
     fn committed(late: bool, runs_out: bool) -> (Vec<u32>, Vec<u8>) {
-        let frames = [&b"\x03\x05\0\0\0\xff\xff\xff\xffa"[..], b"\x05\0\0\0\0"].concat();
+        let frames =
+            [&b"\x03\x05\0\0\0\xff\xff\xff\xffa"[..], b"\x04\x01\0\0\0x", b"\x05\0\0\0\0"].concat();
         let mut script = Script { sends: &frames, hears: Vec::new() };
         let verdict = Rc::new(Verdict::new().unwrap());
         let committed = Rc::default();
-        let mut shelf = Shelf { committed: Rc::clone(&committed), verdict: &verdict, runs_out };
+        let runs_out = runs_out.then(|| Rc::clone(&verdict));
+        let mut shelf = Shelf { committed: Rc::clone(&committed), runs_out };
         if late {
             verdict.give(Exit::TimedOut);
         }
@@ -283,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_in_between_stops_what_is_left_of_a_commit() {
-        assert_eq!(committed(false, true), (vec![0], vec![0; 5]));
+    fn a_verdict_while_it_is_written_leaves_no_result() {
+        assert_eq!(committed(false, true), (vec![], vec![0; 5]));
     }
 }

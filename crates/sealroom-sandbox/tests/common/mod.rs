@@ -42,15 +42,16 @@ impl Shelf {
 }
 
 impl Results for Shelf {
-    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
-        let place = (consumer, name.to_owned());
-        Ok(Box::new(Item { shelf: self.clone(), place, bytes: Vec::new() }))
+    fn begin(&mut self, consumers: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>> {
+        let (consumers, name) = (consumers.to_vec(), name.to_owned());
+        Ok(Box::new(Item { shelf: self.clone(), consumers, name, bytes: Vec::new() }))
     }
 }
 
 struct Item {
     shelf: Shelf,
-    place: (u32, String),
+    consumers: Vec<u32>,
+    name: String,
     bytes: Vec<u8>,
 }
 
@@ -65,7 +66,9 @@ impl Write for Item {
 
 impl ResultWriter for Item {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        self.shelf.0.lock().unwrap().insert(self.place, self.bytes);
+        let places = self.consumers.iter().map(|consumer| (*consumer, self.name.clone()));
+        let written = places.map(|place| (place, self.bytes.clone()));
+        self.shelf.0.lock().unwrap().extend(written);
         Ok(())
     }
 }

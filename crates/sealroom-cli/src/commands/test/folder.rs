@@ -39,16 +39,17 @@ impl Folder {
 }
 
 impl Results for Folder {
-    fn begin(&mut self, consumer: u32, name: &str) -> io::Result<Box<dyn ResultWriter>> {
+    fn begin(&mut self, consumers: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>> {
         let name = name.parse().map_err(io::Error::other)?;
         fs::create_dir_all(&self.out)?;
         let temp = tempfile::NamedTempFile::new_in(&self.out)?;
-        Ok(Box::new(Writer { consumer, name, temp, written: Arc::clone(&self.written) }))
+        let (consumers, written) = (consumers.to_vec(), Arc::clone(&self.written));
+        Ok(Box::new(Writer { consumers, name, temp, written }))
     }
 }
 
 struct Writer {
-    consumer: u32,
+    consumers: Vec<u32>,
     name: FileName,
     temp: tempfile::NamedTempFile,
     written: Shared,
@@ -66,11 +67,14 @@ impl Write for Writer {
 
 impl ResultWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<()> {
-        let Self { consumer, name, temp, written } = *self;
+        let Self { consumers, name, temp, written } = *self;
         let size = temp.as_file().metadata()?.len();
-        let kept = Kept { consumer, name: name.clone(), temp: Arc::new(temp), size };
+        let temp = Arc::new(temp);
         let mut written = written.lock().map_err(|_| io::Error::other("a thread panicked"))?;
-        written.insert((consumer, name), kept);
+        for consumer in consumers {
+            let kept = Kept { consumer, name: name.clone(), temp: Arc::clone(&temp), size };
+            written.insert((consumer, name.clone()), kept);
+        }
         Ok(())
     }
 }
