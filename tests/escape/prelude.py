@@ -1,6 +1,7 @@
 """What every attempt begins with: raw system calls, and how an attempt says what stopped it.
 
-Runs `attempt.py` and prints one line, `outcome: ...`. A program that reaches its end has broken out.
+Runs `attempt.py` and prints one line, `outcome: ...`. A program that reaches its end has
+broken out.
 """
 
 import ctypes
