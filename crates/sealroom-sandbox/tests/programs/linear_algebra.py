@@ -31,5 +31,9 @@ assert np.allclose(sparse @ x, 1)
 best = scipy.optimize.minimize(lambda p: ((p - 3) ** 2).sum(), np.zeros(4))
 assert np.allclose(best.x, 3, atol=1e-4)
 assert scipy.stats.norm.cdf(0) == 0.5
-threads = [line for line in open("/proc/self/status") if line.startswith("Threads")] if os.getpid() == 2 else []
+threads = (
+    [line for line in open("/proc/self/status") if line.startswith("Threads")]
+    if os.getpid() == 2
+    else []
+)
 assert not threads or int(threads[0].split()[1]) > 1, threads

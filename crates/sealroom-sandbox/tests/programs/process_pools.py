@@ -27,7 +27,9 @@ def main():
         with context.Pool(3) as pool:
             assert pool.map(square, range(50)) == [n * n for n in range(50)]
         counter, lock, queue = context.Value("i", 0), context.Lock(), context.Queue()
-        workers = [context.Process(target=count, args=(counter, lock, queue, 200)) for _ in range(3)]
+        workers = [
+            context.Process(target=count, args=(counter, lock, queue, 200)) for _ in range(3)
+        ]
         for worker in workers:
             worker.start()
         assert [queue.get(timeout=50) for _ in workers] == ["done"] * 3

@@ -17,7 +17,10 @@ start = time.monotonic()
 time.sleep(0.01)
 assert time.monotonic() > start and time.perf_counter() > 0 and time.process_time() > 0
 locale.setlocale(locale.LC_ALL, "")
-assert sys.getfilesystemencoding() == "utf-8" and locale.getpreferredencoding() in ("UTF-8", "utf-8")
+assert sys.getfilesystemencoding() == "utf-8" and locale.getpreferredencoding() in (
+    "UTF-8",
+    "utf-8",
+)
 assert unicodedata.normalize("NFD", "é") == "e\u0301"
 with open("größe-数.txt", "w") as file:
     file.write("数")
