@@ -111,3 +111,102 @@ impl ResultWriter for Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealroom_protocol::Policy;
+
+    /// Keeps what was committed, by consumer and name.
+    #[derive(Clone, Default)]
+    struct Shelf(Arc<Mutex<BTreeSet<(u32, String, Vec<u8>)>>>);
+
+    struct Item {
+        shelf: Shelf,
+        consumers: Vec<u32>,
+        name: String,
+        bytes: Vec<u8>,
+    }
+
+    impl Results for Shelf {
+        fn begin(&mut self, consumers: &[u32], name: &str) -> io::Result<Box<dyn ResultWriter>> {
+            let (consumers, name) = (consumers.to_vec(), name.to_owned());
+            Ok(Box::new(Item { shelf: self.clone(), consumers, name, bytes: Vec::new() }))
+        }
+    }
+
+    impl Write for Item {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.bytes.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl ResultWriter for Item {
+        fn commit(self: Box<Self>) -> io::Result<()> {
+            for consumer in self.consumers {
+                let kept = (consumer, self.name.clone(), self.bytes.clone());
+                self.shelf.0.lock().unwrap().insert(kept);
+            }
+            Ok(())
+        }
+    }
+
+    fn room(contract: &str) -> (Contracted<Shelf>, Shelf) {
+        let output = serde_json::from_str(contract).unwrap();
+        let policy = Policy { output, ..Policy::default() };
+        let shelf = Shelf::default();
+        (Contracted::new(policy.terms(Some(2)).unwrap(), shelf.clone()), shelf)
+    }
+
+    fn write(room: &mut Contracted<Shelf>, to: &[u32], name: &str, text: &[u8]) -> io::Result<()> {
+        let mut writer = room.begin(to, name)?;
+        writer.write_all(text)?;
+        writer.commit()
+    }
+
+    const TABLE: &str = r#"{"results": [{"name": "t", "required": true, "csv":
+        {"columns": [{"name": "n", "type": "integer"}], "max_rows": 3}},
+        {"name": "own", "consumers": [1]}]}"#;
+
+    #[test]
+    fn what_keeps_to_the_contract_arrives_for_all() {
+        let (mut room, shelf) = room(TABLE);
+        write(&mut room, &[0, 1], "t", b"n\n1\n").unwrap();
+        write(&mut room, &[1], "own", b"anything").unwrap();
+        assert_eq!(shelf.0.lock().unwrap().len(), 3);
+        assert!(room.broken().is_none() && room.finish(2).is_ok());
+    }
+
+    #[test]
+    fn the_first_breach_stays_and_nothing_of_it_arrives() {
+        let (mut room, shelf) = room(TABLE);
+        assert!(write(&mut room, &[0, 1], "t", b"n\nsecret\n").is_err());
+        assert!(write(&mut room, &[0], "other", b"").is_err());
+        assert!(shelf.0.lock().unwrap().is_empty());
+        assert_eq!(room.broken().unwrap().clause, "results[0].csv.columns[0]");
+        write(&mut room, &[0, 1], "t", b"n\n1\n").unwrap();
+        assert_eq!(room.finish(2).err().unwrap().clause, "results[0].csv.columns[0]");
+    }
+
+    #[test]
+    fn one_consumer_who_may_not_have_it_is_enough() {
+        let (mut room, shelf) = room(TABLE);
+        assert!(write(&mut room, &[1, 0], "own", b"x").is_err());
+        assert_eq!(room.broken().unwrap().clause, "results[1].consumers");
+        assert!(shelf.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_had_to_be_written_is_missed_at_the_end() {
+        let (mut room, _) = room(TABLE);
+        write(&mut room, &[0], "t", b"n\n1\n").unwrap();
+        // Begun and dropped is not written.
+        drop(room.begin(&[1], "t").unwrap());
+        assert!(room.broken().is_none());
+        assert_eq!(room.finish(2).err().unwrap().clause, "results[0].required");
+    }
+}
