@@ -19,7 +19,6 @@ use bait::Bait;
 use common::{Room, runtime};
 use sealroom_sandbox::Exit;
 use tier::{Started, Tier, Walls};
-use trace::Leftovers;
 
 /// Attempts of one family at the same time.
 const AT_ONCE: usize = 2;
@@ -82,7 +81,6 @@ fn every_attempt_is_stopped(family: &str, tier: Tier) {
     for other in &others {
         println!("{}: not run, nothing to try here", other.name);
     }
-    let leftovers = Leftovers::known();
     let failures = Mutex::new(Vec::new());
     let queue = Mutex::new(attempts.iter());
     let at_once = match started.walls {
@@ -94,7 +92,7 @@ fn every_attempt_is_stopped(family: &str, tier: Tier) {
             scope.spawn(|| {
                 loop {
                     let Some(attempt) = queue.lock().unwrap().next() else { break };
-                    let found = [stopped(attempt, &started, &leftovers), works(attempt, &started)];
+                    let found = [stopped(attempt, &started), works(attempt, &started)];
                     failures.lock().unwrap().extend(found.into_iter().filter_map(Result::err));
                 }
             });
@@ -107,7 +105,7 @@ fn every_attempt_is_stopped(family: &str, tier: Tier) {
 }
 
 /// Runs an attempt; an error says what it did instead of what it was to be stopped by.
-fn stopped(attempt: &Attempt, started: &Started, leftovers: &Leftovers) -> Result<(), String> {
+fn stopped(attempt: &Attempt, started: &Started) -> Result<(), String> {
     let name = &attempt.name;
     let failed = |error| format!("{name}: the host says: {error} ({})", attempt.why);
     if let Some(before) = &attempt.before {
@@ -123,18 +121,19 @@ fn stopped(attempt: &Attempt, started: &Started, leftovers: &Leftovers) -> Resul
     let ran = storage::run(room, attempt.slow_storage, started).map_err(failed)?;
 
     let wrong = |what: String| Err(format!("{name}: {what} ({})\n{}", attempt.why, ran.log));
+    let survivors = trace::processes_named(&process);
+    if !survivors.is_empty() {
+        trace::end(&process);
+        return wrong(format!("processes {survivors:?} outlived the run"));
+    }
     let expected = attempt.expected(started.walls);
     if !expected.explains(&ran) {
         let words = attempt::excess(&ran).unwrap_or_default();
         return wrong(format!("{} {words} instead of {expected}", attempt::told(&ran)));
     }
-    let survivors = trace::processes_named(&process);
-    if !survivors.is_empty() {
-        return wrong(format!("processes {survivors:?} outlived the run"));
-    }
-    let left = leftovers.found();
+    let left = trace::left_by(&process);
     if !left.is_empty() {
-        return wrong(format!("this or the attempt beside it left {left:?}"));
+        return wrong(format!("its folder is left: {left:?}"));
     }
     let results: Vec<_> = ran.results.keys().map(|(_, name)| name.as_str()).collect();
     if results != attempt.results {

@@ -114,10 +114,13 @@ impl Wrapper {
     }
 }
 
-/// Of no service and, as a rule, of no other tests that run at the same time: what a user may do to his own processes
+/// The user of jails that root does not start. Of no service and, as a rule, of no other tests that run at the same time: what a user may do to his own processes
 /// must not depend on whose tests they are.
-fn ordinary_uid() -> u32 {
-    50_000 + std::process::id() % 10_000
+pub(crate) fn ordinary_uid() -> u32 {
+    match rustix::process::geteuid() {
+        root if root.is_root() => 50_000 + std::process::id() % 10_000,
+        ours => ours.as_raw(),
+    }
 }
 
 /// Inside a user namespace, its owner may say that there are no more below it.
