@@ -117,9 +117,12 @@ mod tests {
     use super::*;
     use sealroom_protocol::Policy;
 
-    /// Keeps what was committed, by consumer and name.
+    /// Consumer, name and content.
+    type Kept = (u32, String, Vec<u8>);
+
+    /// Keeps what was committed.
     #[derive(Clone, Default)]
-    struct Shelf(Arc<Mutex<BTreeSet<(u32, String, Vec<u8>)>>>);
+    struct Shelf(Arc<Mutex<BTreeSet<Kept>>>);
 
     struct Item {
         shelf: Shelf,

@@ -7,9 +7,13 @@
 //!                                     spaces, watches  gives up rights
 //! ```
 //!
+//! Where there are no namespaces, `__enter` comes between `__init` and Python: it takes the last walls upon itself, so
+//! that `__init` stays outside of them and out of the program's reach.
+//!
 //! Each is single-threaded, has its control socket as standard input, and dies with the one before it.
 
 mod cgroup;
+mod enter;
 mod init;
 mod jail;
 mod landlock;
@@ -30,6 +34,7 @@ use rustix::process::{DumpableBehavior, Signal};
 pub(crate) const LAUNCHER: &str = "__launcher";
 const JAIL: &str = "__jail";
 const INIT: &str = "__init";
+const ENTER: &str = "__enter";
 
 /// Call this first thing in `main` of any program that uses the sandbox.
 ///
@@ -43,6 +48,7 @@ pub fn run_hidden_stage() -> Option<ExitCode> {
         LAUNCHER => Some(launcher::main()),
         JAIL => Some(jail::main(&rest)),
         INIT => Some(init::main(&rest)),
+        ENTER => Some(enter::main(&rest)),
         _ => None,
     }
 }

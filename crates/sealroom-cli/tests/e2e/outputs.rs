@@ -156,7 +156,7 @@ fn contracts_that_contradict_themselves_are_refused_before_anybody_joins() {
         (json!({"results": [{"name": "a", "consumers": [1]}]}), "consumers"),
         (json!({"pad_to": [10, 5]}), "pad_to"),
         (json!({"round_duration_seconds": 0}), "round_duration_seconds"),
-        (json!({"pad_to": [1000]}), "2022"),
+        (json!({"pad_to": [1000]}), "allow only `hybrid`"),
     ];
     let new = |file: &str| {
         let args = ["new", "--name", "n", "--code", email, "--data", email, "--result", email];

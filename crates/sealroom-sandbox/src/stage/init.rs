@@ -2,14 +2,14 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ExitCode, ExitStatus};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::WaitOptions;
 
-use super::landlock::{self, Reach};
-use super::{StepError, bind_to_parent, hide, namespaces, rights, root, seccomp};
+use super::enter::{self, Entering};
+use super::{StepError, bind_to_parent, hide, namespaces, rights, root};
 use crate::spec::{Report, Start, Walls};
 use crate::wire;
 
@@ -54,13 +54,17 @@ fn run(args: &[String]) -> Result<Report, StepError> {
         }
     };
     std::env::set_current_dir(&scratch).map_err(StepError::at("enter scratch"))?;
-    lock_down(&start, &walls, &scratch, &mut layers)?;
-    layers.sort();
-
-    let control = std::io::stdin();
-    wire::send(&control, &Report::Started { layers }, &[])
-        .map_err(StepError::at("tell that the run starts"))?;
-    let status = python(&start, &scratch, channel, log)?;
+    give_up_rights(&start, &walls, &mut layers)?;
+    let entering = Entering { start, scratch, lone: walls.scratch.is_some(), layers };
+    let interpreter = match entering.lone {
+        true => enter::apart(&entering, channel, log)?,
+        false => {
+            let start = enter::walls(entering)?;
+            let mut interpreter = enter::interpreter(&start, channel, log)?;
+            interpreter.spawn().map_err(|error| start.unstarted(&error))?
+        }
+    };
+    let status = wait_for(&interpreter)?;
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(StepError::at("ask for usage"))?;
     let peak_kib = u64::try_from(usage.max_rss()).unwrap_or(0);
     Ok(Report::Ended {
@@ -87,14 +91,7 @@ fn host_name() {
 }
 
 /// Order matters: each step still has the rights that it needs, and none has more.
-fn lock_down(
-    start: &Start,
-    walls: &Walls,
-    scratch: &Path,
-    layers: &mut Vec<String>,
-) -> Result<(), StepError> {
-    // Compiled first: once rights are gone, nothing but installing is left to do.
-    let filters = seccomp::compile()?;
+fn give_up_rights(start: &Start, walls: &Walls, layers: &mut Vec<String>) -> Result<(), StepError> {
     rights::bound(start)?;
     layers.push("rlimits".to_owned());
     if rustix::process::geteuid().is_root() || !walls.namespaces.is_empty() {
@@ -107,62 +104,12 @@ fn lock_down(
     rights::drop_capabilities()?;
     bind_to_parent()?;
     hide()?;
-    rustix::thread::set_no_new_privs(true).map_err(StepError::at("forbid new privileges"))?;
-    let shared_memory = Path::new("/dev/shm");
-    let lone = walls.scratch.is_some();
-    let writable: &[&Path] = if lone { &[scratch] } else { &[scratch, shared_memory] };
-    layers.push(landlock::enforce(&Reach {
-        readable: &readable(start, lone),
-        listable: if lone { None } else { Some(Path::new("/")) },
-        devices: &root::DEVICES,
-        writable,
-    })?);
-    seccomp::install(&filters)?;
-    layers.push("seccomp".to_owned());
-    Ok(())
+    rustix::thread::set_no_new_privs(true).map_err(StepError::at("forbid new privileges"))
 }
 
-/// Trees to read. Without a root of our own, `/etc` and `/proc` are the machine's: next to nothing of them.
-fn readable(start: &Start, lone: bool) -> Vec<PathBuf> {
-    let system = root::SYSTEM.iter();
-    let extra: &[&str] =
-        if lone { &["/etc/fonts", "/etc/ld.so.cache"] } else { &["/etc", "/proc"] };
-    system.chain(extra).map(PathBuf::from).chain(start.readable.iter().cloned()).collect()
-}
-
-/// Where there is no root of our own, the interpreter is reached by the machine's paths, and as another user.
-fn unstarted(program: &Path, scratch: &Path, error: &std::io::Error) -> StepError {
-    let reason = match error.kind() {
-        std::io::ErrorKind::PermissionDenied if scratch != Path::new(root::SCRATCH) => format!(
-            "{error}: without namespaces a run has a user of its own; install Python where everybody may read it"
-        ),
-        _ => error.to_string(),
-    };
-    StepError::at(format!("start `{}`", program.display()))(reason)
-}
-
-/// Starts the interpreter and waits for it, collecting orphans meanwhile.
-fn python(
-    start: &Start,
-    scratch: &Path,
-    channel: OwnedFd,
-    log: OwnedFd,
-) -> Result<ExitStatus, StepError> {
-    let errors = log.try_clone().map_err(StepError::at("share the log"))?;
-    let child = Command::new(&start.program)
-        .args(&start.args)
-        .env_clear()
-        // Nothing of ours is passed on. Text is UTF-8 for what Python starts too, which is found by PATH; scratch is
-        // where one may write: TMPDIR, since there is no `/tmp`, and HOME for all that libraries keep of their own.
-        // Those two would use folders of their own below HOME, which is the code's working directory too.
-        .envs([("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")])
-        .envs(["HOME", "MPLCONFIGDIR", "TMPDIR", "XDG_CACHE_HOME"].map(|name| (name, scratch)))
-        .stdin(Stdio::from(channel))
-        .stdout(Stdio::from(log))
-        .stderr(Stdio::from(errors))
-        .spawn()
-        .map_err(|error| unstarted(&start.program, scratch, &error))?;
-    let python = i32::try_from(child.id()).map_err(StepError::at("name the interpreter"))?;
+/// Waits for the interpreter, collecting orphans meanwhile.
+fn wait_for(interpreter: &Child) -> Result<ExitStatus, StepError> {
+    let python = i32::try_from(interpreter.id()).map_err(StepError::at("name the interpreter"))?;
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid.as_raw_pid() == python => {

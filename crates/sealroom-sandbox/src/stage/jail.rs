@@ -121,7 +121,7 @@ fn inside(start: &Start, walls: &Walls, launcher: &OwnedFd) -> Result<(), StepEr
         let _ = init.kill();
     }
     let status = init.wait().map_err(StepError::at("wait for init"))?;
-    // Where there is no process-id namespace, code can end init, and itself with it.
+    // By the kernel, short of memory: the run has ended with it.
     if let (Ok(false), Some(signal)) = (&watched, status.signal()) {
         let ended = Report::Ended { code: None, signal: Some(signal), peak_memory_bytes: 0 };
         wire::send(std::io::stdin(), &ended, &[]).map_err(StepError::at("tell how it ended"))?;

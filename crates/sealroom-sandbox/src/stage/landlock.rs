@@ -28,9 +28,12 @@ pub(super) struct Reach<'a> {
 pub(super) fn keep_signals_in() -> Result<bool, StepError> {
     let step = |error| StepError::at::<landlock::RulesetError>("keep signals in")(error);
     rustix::thread::set_no_new_privs(true).map_err(StepError::at("forbid new privileges"))?;
+    // Whoever restricts anything also forbids moving files to other folders, unless it is allowed.
     let status = Ruleset::default()
-        .scope(Scope::Signal)
+        .handle_access(AccessFs::Refer)
+        .and_then(|ruleset| ruleset.scope(Scope::Signal))
         .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.add_rules(path_beneath_rules(["/"], AccessFs::Refer)))
         .and_then(|ruleset| ruleset.restrict_self())
         .map_err(step)?;
     Ok(status.ruleset == RulesetStatus::FullyEnforced)
