@@ -77,7 +77,7 @@ struct Products {
     opened: OpenedFiles,
     /// Whether its processes were ended from here.
     killed: bool,
-    /// Whether the server has got a sealed result.
+    /// Whether the server has got a sealed result or log.
     handed_over: bool,
 }
 
@@ -122,6 +122,7 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
         Some(_) => vec![],
         None => logs::put(session, number, logs),
     };
+    products.handed_over |= !logs.is_empty();
     loop {
         let succeeded = status == RunStatus::Succeeded;
         let results = products.results.iter().filter(|_| succeeded);
@@ -250,6 +251,7 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
         inputs,
         participants,
         limits: limits(&session.manifest.manifest().policy),
+        layers: &session.manifest.manifest().runtime.jail.layers,
         results: &mut results,
         cancel: session.stop.flag(),
     };

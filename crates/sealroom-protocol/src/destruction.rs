@@ -43,8 +43,8 @@ pub struct EndedRun {
     pub files: u32,
     /// Bytes of them.
     pub bytes: u64,
-    /// Whether sealed results of it had been handed to the server already. They were not published: the
-    /// run has failed.
+    /// Whether sealed results or logs of it had been handed to the server already. They were not published:
+    /// the run has failed.
     pub results_left: bool,
 }
 

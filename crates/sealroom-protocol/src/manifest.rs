@@ -237,7 +237,9 @@ fn is_deceptive(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::String(text) => text.chars().any(crate::text::is_deceptive),
         serde_json::Value::Array(values) => values.iter().any(is_deceptive),
-        serde_json::Value::Object(fields) => fields.values().any(is_deceptive),
+        serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| {
+            name.chars().any(crate::text::is_deceptive) || is_deceptive(value)
+        }),
         _ => false,
     }
 }

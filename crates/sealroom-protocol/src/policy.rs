@@ -201,6 +201,11 @@ impl Policy {
                 format!("{field} is {found}, you allow {bound}")
             })
             .collect();
+        if let Some(bound) = bounds.max_cpus
+            && self.max_cpus.is_none_or(|found| found > bound)
+        {
+            wider.push(format!("max_cpus is more than the {bound} that you allow"));
+        }
         let whom = |logs| match logs {
             LogPolicy::None => "nobody",
             LogPolicy::CodeProvider => "the code provider",
@@ -280,6 +285,9 @@ mod tests {
             ..Policy::default()
         };
         assert_eq!(wide.wider_than(&bounds).len(), 4);
+        let one = Policy { max_cpus: Some(1), ..bounds.clone() };
+        assert_eq!(bounds.wider_than(&one).len(), 1);
+        assert!(one.wider_than(&bounds).is_empty());
         let all = Policy { logs: LogPolicy::Participants, ..bounds.clone() };
         let scrubbed = Policy { log_detail: LogDetail::Scrubbed, ..all.clone() };
         assert_eq!(all.wider_than(&scrubbed).len(), 1);

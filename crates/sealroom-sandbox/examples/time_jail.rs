@@ -200,6 +200,7 @@ impl Bench {
             inputs: Vec::new(),
             participants: Participants::default(),
             limits: self.limits.clone(),
+            layers: &[],
             results: &mut Nowhere,
             cancel: &AtomicBool::new(false),
         };

@@ -167,6 +167,8 @@ pub struct Job<'a> {
     pub participants: Participants,
     /// What the run may take.
     pub limits: Limits,
+    /// Layers of the jail that have to hold before the job is told anything: those that somebody was promised.
+    pub layers: &'a [String],
     /// Where its results go.
     pub results: &'a mut dyn Results,
     /// Set it from another thread, and the run ends within a tenth of a second.

@@ -71,6 +71,7 @@ impl Launcher {
             inputs: Vec::new(),
             participants: Participants::default(),
             limits,
+            layers: &[],
             results: &mut nowhere,
             cancel: &AtomicBool::new(false),
         };

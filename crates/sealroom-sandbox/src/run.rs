@@ -4,6 +4,7 @@ use std::io::PipeReader;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,25 +100,30 @@ impl Begun {
     /// Serves the job and follows the jail to its end.
     pub(crate) fn run(self, manifest: &Manifest, job: Job<'_>) -> Result<Ran, SandboxError> {
         let Self { channel, said, control, story } = self;
-        let Job { code, participants, limits, results, cancel, .. } = job;
+        let Job { code, participants, limits, layers, results, cancel, .. } = job;
         let mut trace = None;
         let consumers = participants.result_consumers.len();
         let verdict = Verdict::new().map_err(SandboxError::io("make a way to wake the watch"))?;
         let done = AtomicBool::new(false);
         let hang_up = channel.try_clone().map_err(SandboxError::io("share the channel"))?;
+        let (gate, opened) = mpsc::channel();
         let (story, log) = thread::scope(|scope| {
             let log = scope.spawn(|| log::drain(said, limits.log_bytes, &done));
             let story = scope.spawn(|| {
-                let story = watch::watch(&control, story, limits.wall, cancel, &verdict);
+                let walls = (layers, gate);
+                let story = watch::watch(&control, story, limits.wall, cancel, &verdict, walls);
                 // Nobody is left who could speak; don't wait for one who holds the other end.
                 let _ = hang_up.shutdown(std::net::Shutdown::Both);
                 done.store(true, Ordering::Release);
                 story
             });
-            let told = (&mut trace, &verdict);
-            let served = channel::serve(&channel, manifest, consumers, &limits, results, told);
-            if let Err(Breach(excess)) = served {
-                verdict.give(Exit::LimitExceeded(excess));
+            // Not a word before all walls are seen to stand.
+            if opened.recv().is_ok() {
+                let told = (&mut trace, &verdict);
+                let served = channel::serve(&channel, manifest, consumers, &limits, results, told);
+                if let Err(Breach(excess)) = served {
+                    verdict.give(Exit::LimitExceeded(excess));
+                }
             }
             (story.join(), log.join())
         });

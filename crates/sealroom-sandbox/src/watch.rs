@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
@@ -62,7 +63,7 @@ pub(crate) struct Story {
     pub(crate) failed: Option<String>,
 }
 
-/// Follows the jail until all its processes are gone. `wall` is counted from the story's start, if it has one, else
+/// Follows the jail until all its processes are gone. Opens the gate once `layers` are seen to hold. `wall` is counted from the story's start, if it has one, else
 /// from now until the jail tells of it.
 pub(crate) fn watch(
     control: impl AsFd,
@@ -70,10 +71,24 @@ pub(crate) fn watch(
     wall: Duration,
     cancel: &AtomicBool,
     verdict: &Verdict,
+    (layers, gate): (&[String], Sender<()>),
 ) -> Story {
     let called = Instant::now();
     let mut killed: Option<Instant> = None;
+    let mut gate = Some(gate);
     loop {
+        if story.started.is_some()
+            && let Some(gate) = gate.take()
+        {
+            match story.missing(layers) {
+                Some(missing) => {
+                    story.failed = Some(format!("it has no {missing} now, though it had before"));
+                    verdict.give(Exit::Cancelled);
+                }
+                // Nobody listens if there is nobody to serve any more.
+                None => drop(gate.send(())),
+            }
+        }
         let deadline = story.started.unwrap_or(called).checked_add(wall);
         if killed.is_none() && story.ended.is_none() {
             if cancel.load(Ordering::Acquire) {
@@ -108,6 +123,11 @@ pub(crate) fn watch(
 }
 
 impl Story {
+    /// The first of `layers` that the jail does not have.
+    fn missing<'a>(&self, layers: &'a [String]) -> Option<&'a String> {
+        layers.iter().find(|layer| !self.layers.contains(layer))
+    }
+
     /// Adds a report to it.
     pub(crate) fn note(&mut self, report: Report) {
         match report {

@@ -32,6 +32,7 @@ fn run_in(
         inputs: inputs.map(|(provider, name, source)| Input { provider, name, source }).collect(),
         participants: room.participants,
         limits: room.limits,
+        layers: &[],
         results: &mut shelf,
         cancel: &AtomicBool::new(false),
     };

@@ -88,9 +88,9 @@ fn text(report: &Report) -> String {
             "  run {run} {end}; {files} opened files of yours, {bytes} bytes, are gone"
         ));
         lines.push(match results_left {
-            false => format!("  no result of run {run} has left the enclave"),
+            false => format!("  no result and no log of run {run} has left the enclave"),
             true => format!(
-                "  sealed results of run {run} had been handed to the server; they are not published, and \
+                "  sealed results or logs of run {run} had been handed to the server; they are not published, and \
                  no receipt vouches for them"
             ),
         });

@@ -151,6 +151,7 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
             .collect::<Result<_, CliError>>()?,
         participants: made_up(providers, consumers),
         limits: limits(&policy),
+        layers: &jail.layers,
         results: &mut results,
         cancel: &AtomicBool::new(false),
     };

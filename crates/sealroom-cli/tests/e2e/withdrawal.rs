@@ -73,7 +73,8 @@ fn a_key_taken_back_during_a_run_ends_it_and_leaves_a_signed_record() {
     assert!(!processes.into_iter().any(is_alive), "nothing of the run is left");
     // Twice changes nothing, and the record is still there.
     let events = room.events().as_array().unwrap().len();
-    let again = room.data[0].ok(&["revoke", &room.id]).prints("no result of run 1 has left");
+    let again =
+        room.data[0].ok(&["revoke", &room.id]).prints("no result and no log of run 1 has left");
     assert!(again.stdout.contains("1 opened files of yours, 5 bytes"), "{again:?}");
     assert_eq!(room.events().as_array().unwrap().len(), events);
     assert_eq!(room.count("key_destroyed"), 1);

@@ -79,6 +79,7 @@ pub struct Room {
     pub inputs: Vec<(u32, String, Arc<dyn Source>)>,
     pub participants: Participants,
     pub limits: Limits,
+    pub layers: Vec<String>,
 }
 
 /// As many different keys of nobody.
@@ -111,7 +112,7 @@ impl Room {
             code_provider: [0xc0; 32],
             ..Participants::default()
         };
-        let room = Self { code, inputs: Vec::new(), participants, limits };
+        let room = Self { code, inputs: Vec::new(), participants, limits, layers: Vec::new() };
         room.providers(1).consumers(1)
     }
 
@@ -182,6 +183,7 @@ impl Room {
                 .collect(),
             participants: self.participants,
             limits: self.limits,
+            layers: &self.layers,
             results: &mut results,
             cancel,
         };
