@@ -14,7 +14,7 @@ def send(session, error):
     seen = set()
     while error is not None and id(error) not in seen and len(raised) < MOST_RAISED:
         seen.add(id(error))
-        frames = [frame for frame in _frames(session, error.__traceback__)][-MOST_FRAMES:]
+        frames = list(_frames(session, error.__traceback__))[-MOST_FRAMES:]
         raised.append({"type": type(error).__name__, "frames": frames})
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     raised.reverse()

@@ -132,7 +132,7 @@ impl Session<'_> {
             // To know it again should it ever be taken back.
             let digest = release.digest();
             self.profile.remember(id, |memory| {
-                memory.released.insert(*role, digest);
+                memory.release(*role, key, digest);
             })?;
             self.post(id, "/key/release", Body::json(&release))?;
         }

@@ -77,7 +77,7 @@ pub fn describe(event: &Event) -> String {
         Event::ResultFetched { run, participant } => {
             format!("fetched a result of run {run} as {participant}")
         }
-        Event::KeyRevoked { participant } => format!("took the key of {participant} back"),
+        Event::KeyRevoked { participant, .. } => format!("took the key of {participant} back"),
         Event::KeyDestroyed { participant, .. } => format!("destroyed the key of {participant}"),
         Event::RunRequested => "asked for another run".to_owned(),
         Event::RunStarted { run } => format!("started run {run}"),

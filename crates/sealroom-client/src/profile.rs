@@ -19,7 +19,7 @@ use sealroom_seal::{FileKey, sign::SigningKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     fs::{self, File},
     io::{self, Read as _, Write as _},
@@ -110,15 +110,36 @@ pub struct Memory {
     /// Identities that were approved: their keys and manifests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub approved: BTreeMap<PublicKey, Digest>,
-    /// What was released last in each role.
+    /// What was released in each role to the identity that was approved last.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub released: BTreeMap<Role, Digest>,
+    pub released: BTreeMap<Role, ReleasedTo>,
     /// Receipts that were seen: what a run was once said to be it has to stay.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub receipts: BTreeMap<u32, Digest>,
     /// The newest event that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
+}
+
+/// Releases of one role, by digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleasedTo {
+    /// The identity that they are for.
+    pub identity: PublicKey,
+    /// All of them, whether or not the server has taken them.
+    pub releases: BTreeSet<Digest>,
+}
+
+impl Memory {
+    /// Adds a release.
+    pub fn release(&mut self, role: Role, identity: PublicKey, release: Digest) {
+        let none = || ReleasedTo { identity, releases: BTreeSet::new() };
+        let known = self.released.entry(role).or_insert_with(none);
+        if known.identity != identity {
+            *known = none();
+        }
+        known.releases.insert(release);
+    }
 }
 
 impl Profile {

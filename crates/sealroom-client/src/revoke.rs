@@ -1,20 +1,22 @@
 //! Taking a key back, and what the enclave says of it.
 
-use crate::{ClientError, Session, session::participants};
+use crate::{ClientError, Session, profile::ReleasedTo, session::participants};
 use sealroom_http::Body;
 use sealroom_protocol::{
-    ComputationId, Destruction, Digest, Envelope, Role,
+    ComputationId, Destruction, Envelope, Role,
     api::{Computation, Revocation},
 };
 use std::time::{Duration, Instant};
 
 /// How often the enclave's word is asked for.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Releases that a revocation names, at most; nobody approves so often.
+const MOST_NAMED: usize = 64;
 
 /// What came of taking a key back.
 #[derive(Debug)]
 pub enum Revoked {
-    /// This profile had released no key to the identity that stands.
+    /// This profile has never released a key, and the server knows of none.
     NothingReleased,
     /// The enclave has signed that the key is destroyed.
     Destroyed(Box<Destroyed>),
@@ -22,7 +24,7 @@ pub enum Revoked {
     Unconfirmed,
 }
 
-/// A record of destruction by an identity that this profile approved, about its own release.
+/// A record of destruction by an identity that this profile approved, about all of its releases to it.
 #[derive(Debug)]
 pub struct Destroyed {
     /// What it says.
@@ -31,59 +33,82 @@ pub struct Destroyed {
     pub record: Envelope,
 }
 
+/// A key that was asked back.
+#[derive(Debug)]
+pub struct Asked {
+    role: Role,
+    released: Option<ReleasedTo>,
+    /// By the server's word.
+    stood: bool,
+}
+
 impl Session<'_> {
-    /// Takes the key of `role` back, and waits up to `wait` for the enclave to sign that it is destroyed.
+    /// Asks for the key of `role` back.
     ///
     /// # Errors
     /// What the server says, and those of the profile.
-    pub fn revoke(
+    pub fn revoke(&self, computation: &Computation, role: Role) -> Result<Asked, ClientError> {
+        let id = computation.uuid;
+        let mut mine = participants(computation).filter(|p| p.id.role == role);
+        let stood = mine.any(|p| p.symmetric_key_uploaded_at.is_some());
+        let released = self.profile.memory(id)?.released.get(&role).cloned();
+        let named = released.iter().flat_map(|released| released.releases.iter().copied());
+        let releases = named.take(MOST_NAMED).collect();
+        self.post(id, "/key/revoke", Body::json(&Revocation { role, releases }))?;
+        Ok(Asked { role, released, stood })
+    }
+
+    /// Waits up to `wait` for the enclave to sign that what was asked back is destroyed.
+    ///
+    /// # Errors
+    /// What the server says, and those of the profile.
+    pub fn await_destruction(
         &self,
         id: ComputationId,
-        role: Role,
+        Asked { role: _, released, stood }: &Asked,
         wait: Duration,
     ) -> Result<Revoked, ClientError> {
-        let before = self.computation(id)?;
-        let mut mine = participants(&before).filter(|p| p.id.role == role);
-        let stands = mine.any(|p| p.symmetric_key_uploaded_at.is_some());
-        let released = self.profile.memory(id)?.released.get(&role).copied();
-        self.post(id, "/key/revoke", Body::json(&Revocation { role }))?;
-        let Some(release) = released else { return Ok(Revoked::NothingReleased) };
-        if !stands {
-            // A second time, or after the identity has gone: there may be a record from the first.
-            let found = self.destruction_of(&before, release)?;
-            let found = found.map(|found| Revoked::Destroyed(Box::new(found)));
-            return Ok(found.unwrap_or(Revoked::NothingReleased));
-        }
+        let Some(released) = released else {
+            return Ok(if *stood { Revoked::Unconfirmed } else { Revoked::NothingReleased });
+        };
         let deadline = Instant::now() + wait;
         loop {
             let computation = self.computation(id)?;
-            if let Some(found) = self.destruction_of(&computation, release)? {
+            if let Some(found) = self.destruction_of(&computation, released)? {
                 return Ok(Revoked::Destroyed(Box::new(found)));
             }
-            // Without an identity nobody holds the key: whoever did is gone.
-            if Instant::now() >= deadline || computation.enclave.identity.is_none() {
+            // Whoever held the key is gone then, if the server tells the truth: nothing more is to be had.
+            let stands = computation.enclave.identity.as_ref();
+            let stands = stands.is_some_and(|stands| stands.keys.signing == released.identity);
+            if Instant::now() >= deadline || !stands {
                 return Ok(Revoked::Unconfirmed);
             }
             std::thread::sleep(PAUSE);
         }
     }
 
-    /// The record about `release`, if one is signed by an identity that this profile has approved.
+    /// The record about all of `released`, if it is signed by the identity that they were made for.
     fn destruction_of(
         &self,
         computation: &Computation,
-        release: Digest,
+        released: &ReleasedTo,
     ) -> Result<Option<Destroyed>, ClientError> {
         let approved = self.profile.memory(computation.uuid)?.approved;
+        let Some(manifest) = approved.get(&released.identity) else { return Ok(None) };
         let found = computation.destroyed_keys.iter().rev().find_map(|gone| {
-            approved.iter().find_map(|(identity, manifest)| {
-                let said: Destruction = gone.record.verify(identity).ok()?;
-                let mine = said.computation == computation.uuid
-                    && said.manifest == *manifest
-                    && said.releases.contains(&release);
-                mine.then(|| Destroyed { said, record: gone.record.clone() })
-            })
+            let said: Destruction = gone.record.verify(&released.identity).ok()?;
+            let all = released.releases.iter().all(|release| said.releases.contains(release));
+            let mine = said.computation == computation.uuid && said.manifest == *manifest;
+            (mine && all).then(|| Destroyed { said, record: gone.record.clone() })
         });
         Ok(found)
+    }
+}
+
+impl Asked {
+    /// As what.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
 }

@@ -41,7 +41,6 @@ pub(crate) struct SealedResults<'a> {
     terms: Terms,
     work_dir: PathBuf,
     finished: Finished,
-    begun: u32,
 }
 
 impl<'a> SealedResults<'a> {
@@ -54,7 +53,7 @@ impl<'a> SealedResults<'a> {
     ) -> Self {
         let consumers = released.iter().filter(|r| r.id.role == Role::ResultConsumer).collect();
         let finished = Finished::default();
-        Self { computation, run, consumers, terms, work_dir, finished, begun: 0 }
+        Self { computation, run, consumers, terms, work_dir, finished }
     }
 
     /// What was committed, and an index for each consumer that something is for.
@@ -79,6 +78,9 @@ impl<'a> SealedResults<'a> {
             let (file, size, sha256) = sealing.finish()?;
             all.push((SealedResult { consumer, name, size, sha256 }, file));
         }
+        all.sort_by(|(one, _), (other, _)| {
+            (one.consumer, &one.name).cmp(&(other.consumer, &other.name))
+        });
         Ok(all)
     }
 
@@ -122,8 +124,9 @@ impl Results for SealedResults<'_> {
         let mut parts = Vec::with_capacity(consumers.len());
         for consumer in consumers {
             let consumer = u16::try_from(*consumer).map_err(io::Error::other)?;
-            let number: FileName = self.begun.to_string().parse().map_err(io::Error::other)?;
-            self.begun += 1;
+            // By chance: how many results the code has begun, and in which order, is for nobody to read.
+            let number = format!("{:016x}", u64::from_be_bytes(sealroom_seal::random()));
+            let number: FileName = number.parse().map_err(io::Error::other)?;
             parts.push(Part { sealing: self.seal(consumer, &number)?, consumer, number });
         }
         let (terms, finished) = (self.terms.clone(), Arc::clone(&self.finished));
@@ -206,17 +209,23 @@ mod tests {
             writer.commit().unwrap();
         }
         let finished = results.into_finished().unwrap();
-        finished.iter().map(|(result, _)| result.name.to_string()).collect()
+        let name = |(result, _): &(SealedResult, File)| match result.name.as_str() {
+            number if number.len() == 16 => "N".to_owned(),
+            name => name.to_owned(),
+        };
+        let mut names: Vec<String> = finished.iter().map(name).collect();
+        names.sort();
+        names
     }
 
     #[test]
     fn a_consumer_of_the_2022_suite_gets_one_result_under_a_name_that_it_knows() {
         use Suite::{Hybrid, Sodium};
-        assert_eq!(published(Sodium, &["result.bin"]), ["result.bin", "index"]);
-        assert_eq!(published(Sodium, &["other.csv"]), ["result.bin", "index"]);
-        assert_eq!(published(Sodium, &["a", "result.bin"]), ["0", "result.bin", "index"]);
-        assert_eq!(published(Sodium, &["a", "b"]), ["0", "1", "index"]);
+        assert_eq!(published(Sodium, &["result.bin"]), ["index", "result.bin"]);
+        assert_eq!(published(Sodium, &["other.csv"]), ["index", "result.bin"]);
+        assert_eq!(published(Sodium, &["a", "result.bin"]), ["N", "index", "result.bin"]);
+        assert_eq!(published(Sodium, &["a", "b"]), ["N", "N", "index"]);
         assert_eq!(published(Sodium, &[]), [""; 0]);
-        assert_eq!(published(Hybrid, &["result.bin"]), ["0", "index"], "names are sealed");
+        assert_eq!(published(Hybrid, &["result.bin"]), ["N", "index"], "names are sealed");
     }
 }

@@ -69,14 +69,13 @@ enum RunFailure {
 }
 
 /// What a run left behind.
-#[derive(Default)]
 struct Products {
     inputs: Vec<ReceiptInput>,
     results: Vec<(SealedResult, File)>,
     logs: Vec<(SealedLog, File)>,
     opened: OpenedFiles,
-    /// Whether its processes were ended from here.
     killed: bool,
+    closed: bool,
     /// Whether the server has got a sealed result or log.
     handed_over: bool,
 }
@@ -92,8 +91,10 @@ pub(crate) enum Keys {
 pub(crate) struct Ended {
     pub(crate) number: u32,
     pub(crate) keys: Keys,
-    pub(crate) succeeded: bool,
+    /// Whether its processes were ended from here.
     pub(crate) killed: bool,
+    /// Whether nothing of it is alive any more.
+    pub(crate) closed: bool,
     pub(crate) opened: OpenedFiles,
     pub(crate) handed_over: bool,
 }
@@ -102,9 +103,17 @@ pub(crate) struct Ended {
 /// an error here.
 pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpError> {
     let started_at = now();
-    session.stop.begin();
+    session.stop.begin(number);
     let watch = Watch::start(session, number);
-    let mut products = Products::default();
+    let mut products = Products {
+        inputs: vec![],
+        results: vec![],
+        logs: vec![],
+        opened: OpenedFiles::new(),
+        killed: false,
+        closed: true,
+        handed_over: false,
+    };
     let outcome = attempt(session, number, &mut products);
     // The same moment for all that follows: how long uploading takes would say how much there is.
     let ended_at = now();
@@ -120,9 +129,12 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
     let logs = std::mem::take(&mut products.logs);
     let mut logs = match session.stop.revoked_by() {
         Some(_) => vec![],
-        None => logs::put(session, number, logs),
+        None => {
+            // Before: whoever answers with an error may have got them.
+            products.handed_over |= !logs.is_empty();
+            logs::put(session, number, logs)
+        }
     };
-    products.handed_over |= !logs.is_empty();
     loop {
         let succeeded = status == RunStatus::Succeeded;
         let results = products.results.iter().filter(|_| succeeded);
@@ -139,8 +151,8 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
         };
         let receipt = receipt.sign(&session.identity.signing);
         match finish(session, FinishRun { receipt, keys_refused: keys == Keys::Refused }, number) {
-            // A key was taken back, and the log has that before this success: the log decides.
-            Err(error) if succeeded && is_conflict(&error) => {
+            // A key was taken back, and the log has that before this end: the log decides.
+            Err(error) if (succeeded || !logs.is_empty()) && is_conflict(&error) => {
                 let who = wait_for_revocation(&session.stop).ok_or(error)?;
                 status = failed(session, number, &RunFailure::Revoked(who));
                 logs = vec![];
@@ -154,8 +166,8 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
     if succeeded {
         tracing::info!(run = number, "run succeeded");
     }
-    let Products { opened, killed, handed_over, .. } = products;
-    Ok(Ended { number, keys, succeeded, killed, opened, handed_over })
+    let Products { opened, killed, closed, handed_over, .. } = products;
+    Ok(Ended { number, keys, killed, closed, opened, handed_over })
 }
 
 /// Tells the server. It may be restarting: the end of a run is worth waiting for as long as the lease lives.
@@ -256,10 +268,12 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
         cancel: session.stop.flag(),
     };
     let setting = session.setting;
+    products.closed = false;
     let outcome = match session.warm.take() {
         Some(warm) => setting.launcher.run_in(warm, job)?,
         None => setting.launcher.run(setting.runtime, job)?,
     };
+    products.closed = true;
     products.killed = matches!(outcome.exit, Exit::Cancelled);
     products.logs = logs::seal(session, number, &released, &outcome)?;
     round_up(session, begun);

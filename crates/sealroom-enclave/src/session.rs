@@ -27,6 +27,9 @@ use std::{cell::Cell, fs, path::Path, sync::Arc, thread, time::Duration};
 /// The runtime profile that runs get.
 const PROFILE: &str = "default";
 
+/// How often a record of destruction is tried before the process ends.
+const RECORD_TRIES: usize = 10;
+
 /// What the process has before it takes on a computation.
 pub(crate) struct Setting<'a> {
     pub(crate) args: &'a RunArgs,
@@ -168,6 +171,19 @@ impl<'a> Session<'a> {
 
     /// Follows the computation and runs it whenever all is there.
     fn serve(mut self) -> anyhow::Result<()> {
+        self.serve_runs()?;
+        // A record of destruction that could not be told yet is worth a while.
+        for _ in 0..RECORD_TRIES {
+            if self.taken_back.owed().is_none() || self.stop.is_lost() {
+                break;
+            }
+            thread::sleep(Duration::from_secs(1));
+            self.record_destructions()?;
+        }
+        Ok(())
+    }
+
+    fn serve_runs(&mut self) -> anyhow::Result<()> {
         while !self.is_over()? {
             if !self.state.ready_to_run() || !self.keys_open {
                 self.warm_up();
@@ -178,7 +194,7 @@ impl<'a> Session<'a> {
                 Ok(number) => {
                     self.count_run(number)?;
                     // One guess of the safety words for each round of approvals, whatever the log says.
-                    let ended = run::execute(&self, number)?;
+                    let ended = run::execute(self, number)?;
                     let refused = ended.keys == run::Keys::Refused;
                     self.ended.push(ended);
                     if refused {
@@ -246,7 +262,7 @@ impl<'a> Session<'a> {
             }
         };
         for record in &records {
-            self.taken_back.note(&self.state, record);
+            self.taken_back.note(&self.state, record, &self.ended);
             self.state.apply(record).context("the server's log is refused")?;
         }
         self.record_destructions()?;

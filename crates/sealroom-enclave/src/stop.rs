@@ -11,7 +11,8 @@ use std::sync::{
 pub(crate) struct Stop {
     now: AtomicBool,
     lost: AtomicBool,
-    revoked_by: Mutex<Option<ParticipantId>>,
+    /// The run that is under way, and who has taken its key back during it.
+    run: Mutex<(u32, Option<ParticipantId>)>,
 }
 
 impl Stop {
@@ -25,21 +26,28 @@ impl Stop {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// A participant has taken its key back; the first one counts.
-    pub(crate) fn revoke(&self, participant: ParticipantId) {
-        let mut revoked_by = self.revoked_by.lock().unwrap_or_else(PoisonError::into_inner);
-        revoked_by.get_or_insert(participant);
-        self.now.store(true, Ordering::Release);
+    /// A participant has taken its key back during run `number`; the first one counts, and no other run's.
+    pub(crate) fn revoke(&self, number: u32, participant: ParticipantId) {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if run.0 == number {
+            run.1.get_or_insert(participant);
+            self.now.store(true, Ordering::Release);
+        }
     }
 
     pub(crate) fn revoked_by(&self) -> Option<ParticipantId> {
-        *self.revoked_by.lock().unwrap_or_else(PoisonError::into_inner)
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
-    /// A run begins: keys that were taken back before it are none of its own.
-    pub(crate) fn begin(&self) {
-        *self.revoked_by.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.now.store(self.is_lost(), Ordering::Release);
+    /// Run `number` begins.
+    pub(crate) fn begin(&self, number: u32) {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        *run = (number, None);
+        self.now.store(false, Ordering::Release);
+        // Looked at after the flag is down: whoever loses the lease meanwhile raises it again.
+        if self.is_lost() {
+            self.now.store(true, Ordering::Release);
+        }
     }
 
     /// Set as soon as there is a reason.

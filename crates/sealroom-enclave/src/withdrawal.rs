@@ -11,7 +11,7 @@ use sealroom_protocol::{
     manifest::CanonicalManifest, statement::Predicate as _,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -53,10 +53,14 @@ fn watch(server: &Leased, mut state: State, number: u32, stop: &Stop, done: &Ato
             if done.load(Ordering::Acquire) || state.apply(record).is_err() {
                 return;
             }
-            let mine = state.running().is_some_and(|run| run.number == number);
-            if let (Event::KeyRevoked { participant }, true) = (&record.event, mine) {
-                tracing::info!(run = number, "{participant} has taken its key back");
-                stop.revoke(*participant);
+            match &record.event {
+                // Also one that stands before the start of the run, which has the keys of `state` as it was.
+                Event::KeyRevoked { participant, .. } | Event::DataReset { participant } => {
+                    tracing::info!(run = number, "{participant} has taken its key back");
+                    stop.revoke(number, *participant);
+                }
+                Event::RunFinished { run, .. } | Event::RunLost { run } if *run == number => return,
+                _ => {}
             }
         }
     }
@@ -69,29 +73,38 @@ pub(crate) struct Owed {
     during_run: Option<u32>,
 }
 
-/// What was taken back, for as long as the identity lives.
+/// What was released to the identity and taken back, for as long as it lives.
 #[derive(Default)]
 pub(crate) struct TakenBack {
+    /// Every release that was ever shown: one that a later one has replaced opens as well.
+    seen: BTreeMap<ParticipantId, BTreeSet<Digest>>,
     releases: BTreeSet<Digest>,
     owed: Vec<Owed>,
 }
 
 impl TakenBack {
-    /// Looks at a record before it is applied to `state`.
-    pub(crate) fn note(&mut self, state: &State, record: &Record) {
-        let (Event::KeyRevoked { participant } | Event::DataReset { participant }) = record.event
-        else {
-            return;
+    /// Looks at a record before it is applied to `state`; `ended` are the runs that are over.
+    pub(crate) fn note(&mut self, state: &State, record: &Record, ended: &[Ended]) {
+        let (participant, named) = match &record.event {
+            Event::KeyProvisioned { participant, release } => {
+                self.seen.entry(*participant).or_default().insert(release.digest());
+                return;
+            }
+            Event::KeyRevoked { participant, releases } => (*participant, releases.as_slice()),
+            Event::DataReset { participant } => (*participant, &[][..]),
+            _ => return,
         };
-        let known = state.participant(participant);
-        let releases: Vec<Digest> =
-            known.map(|known| known.releases().collect()).unwrap_or_default();
-        if releases.is_empty() {
+        let mut gone = self.seen.get(&participant).cloned().unwrap_or_default();
+        gone.extend(named);
+        if gone.is_empty() {
             return;
         }
-        self.releases.extend(&releases);
-        let during_run = state.running().map(|run| run.number);
-        self.owed.push(Owed { participant, releases, during_run });
+        self.releases.extend(&gone);
+        // The run that was executed while this record came, whether or not the log has its start before it.
+        let newest = state.runs.last().map_or(0, |run| run.number);
+        let executed = ended.last().map(|ended| ended.number).filter(|number| *number > newest);
+        let during_run = state.running().map(|run| run.number).or(executed);
+        self.owed.push(Owed { participant, releases: gone.into_iter().collect(), during_run });
     }
 
     pub(crate) fn contains(&self, release: &Digest) -> bool {
@@ -117,13 +130,18 @@ pub(crate) fn sign(
     ended: &[Ended],
 ) -> Option<Envelope> {
     let part = manifest.manifest().participant(owed.participant)?;
+    // Something of a run may still be alive: nothing can be said to be gone.
+    if ended.iter().any(|ended| !ended.closed) {
+        return None;
+    }
     let during = |ended: &&Ended| Some(ended.number) == owed.during_run;
     let ended_run = ended.iter().find(during).map(|ended| {
         let (files, bytes) = ended.opened.get(&owed.participant).copied().unwrap_or_default();
         let (run, killed, results_left) = (ended.number, ended.killed, ended.handed_over);
         EndedRun { run, killed, files, bytes, results_left }
     });
-    let succeeded = ended.iter().filter(|ended| ended.succeeded);
+    let left =
+        ended.iter().filter(|ended| ended.handed_over && Some(ended.number) != owed.during_run);
     let destruction = Destruction {
         computation: manifest.manifest().computation.uuid,
         manifest: manifest.digest(),
@@ -132,7 +150,7 @@ pub(crate) fn sign(
         releases: owed.releases.clone(),
         at: crate::run::now(),
         ended_run,
-        earlier_results: succeeded.map(|ended| ended.number).collect(),
+        earlier_results: left.map(|ended| ended.number).collect(),
     };
     Some(destruction.sign(&identity.signing))
 }

@@ -72,6 +72,8 @@ pub enum Command {
     Revoke {
         /// As what.
         role: Role,
+        /// Further releases that it ever made, wherever they are.
+        releases: Vec<Digest>,
     },
     /// A result consumer fetches a result. Harmless when repeated.
     FetchResult {

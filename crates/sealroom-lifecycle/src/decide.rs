@@ -18,6 +18,8 @@ use sealroom_protocol::{
 
 /// Participants in one role.
 pub const MAX_PARTICIPANTS: usize = 256;
+/// Releases that a revocation names.
+pub const MAX_RELEASES: usize = 64;
 /// Characters of a computation's name.
 pub const MAX_NAME: usize = 200;
 
@@ -188,10 +190,16 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
             Ok(vec![Event::DataDone { participant: me.id }])
         }
         (Command::Provision { release }, Caller::Participant(me)) => provision(state, me, release),
-        (Command::Revoke { .. }, Caller::Participant(me)) => match me.release {
-            None => Ok(vec![]),
-            Some(_) => Ok(vec![Event::KeyRevoked { participant: me.id }]),
-        },
+        (Command::Revoke { releases, .. }, Caller::Participant(me)) => {
+            if releases.len() > MAX_RELEASES {
+                let message = format!("a revocation names at most {MAX_RELEASES} releases");
+                return Err(invalid(message, "name those that were made last"));
+            }
+            match me.release {
+                None => Ok(vec![]),
+                Some(_) => Ok(vec![Event::KeyRevoked { participant: me.id, releases }]),
+            }
+        }
         (Command::JudgeKey { participant, release, opens }, Caller::Enclave(enclave)) => {
             must_hold_identity(state, enclave)?;
             Ok(judge_key(state, participant, &release, opens))
@@ -285,7 +293,7 @@ enum Needed {
 impl Needed {
     fn by(command: &Command) -> Self {
         match command {
-            Command::Register { role, .. } | Command::Revoke { role } => Self::Role(*role),
+            Command::Register { role, .. } | Command::Revoke { role, .. } => Self::Role(*role),
             Command::Provision { release } => Self::Role(release.role()),
             Command::FetchResult { .. } => Self::Role(Role::ResultConsumer),
             Command::UploadCode { .. } | Command::ResetCode => Self::Role(Role::CodeProvider),
@@ -497,8 +505,9 @@ fn finish_run(
     {
         return Err(fault());
     }
-    if let (RunStatus::Succeeded, Some(who)) = (&said.status, open.revoked_by.first()) {
-        let message = format!("{who} took its key back during run {run}: it can't succeed");
+    let leaves = said.status == RunStatus::Succeeded || !said.logs.is_empty();
+    if let (true, Some(who)) = (leaves, open.revoked_by.first()) {
+        let message = format!("{who} took its key back during run {run}: nothing of it may leave");
         return Err(wrong_state(message, "destroy the key, and finish the run as failed"));
     }
     let refused = if keys_refused { withdraw(state, Withdrawal::KeysRefused) } else { vec![] };

@@ -183,6 +183,10 @@ pub enum Event {
     KeyRevoked {
         /// Who.
         participant: ParticipantId,
+        /// Releases that it knows of beside the one that stands: none of them counts either.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+        releases: Vec<Digest>,
     },
     /// The enclave has destroyed a key that was taken back.
     KeyDestroyed {

@@ -349,7 +349,7 @@ impl State {
                     participant.release = None;
                 }
             }
-            Event::KeyRevoked { participant } => {
+            Event::KeyRevoked { participant, .. } => {
                 self.participant_mut(*participant)?.take_keys_back();
                 if let Some(open) = self.runs.last_mut().filter(|run| run.end.is_none()) {
                     open.revoked_by.push(*participant);
@@ -383,8 +383,9 @@ impl State {
                 let open = self.open_run(*run)?;
                 let said = open.check_receipt(receipt).ok_or("its receipt is not the enclave's")?;
                 let Receipt { status, results, logs, .. } = said;
-                if status == RunStatus::Succeeded && !open.revoked_by.is_empty() {
-                    return Err("a run can't succeed with a key that was taken back");
+                let leaves = status == RunStatus::Succeeded || !logs.is_empty();
+                if leaves && !open.revoked_by.is_empty() {
+                    return Err("nothing may leave a run during which a key was taken back");
                 }
                 let receipt = Some(receipt.clone());
                 open.end = Some(RunEnd { at, status, results, receipt, logs });

@@ -115,6 +115,10 @@ bodies! {
     pub struct Revocation {
         /// As what the caller revokes its key.
         pub role: Role,
+        /// Every release that it made to the identity that stands, should the server not have them all.
+        #[serde(default)]
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+        pub releases: Vec<Digest>,
     }
 
     /// `GET /computations/{id}`.

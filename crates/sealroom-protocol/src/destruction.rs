@@ -20,14 +20,14 @@ pub struct Destruction {
     pub participant: ParticipantId,
     /// Its signature key.
     pub public_key: PublicKey,
-    /// The releases that were taken back.
+    /// Every release of this participant's that the enclave has seen or was told of.
     pub releases: Vec<Digest>,
     /// When, by the enclave's clock, which is the host's.
     pub at: Timestamp,
     /// The run that was under way, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_run: Option<EndedRun>,
-    /// Runs under this manifest that had succeeded before, and whose results had left.
+    /// Earlier runs under this identity of which the server had got sealed results or logs.
     pub earlier_results: Vec<u32>,
 }
 
@@ -43,8 +43,8 @@ pub struct EndedRun {
     pub files: u32,
     /// Bytes of them.
     pub bytes: u64,
-    /// Whether sealed results or logs of it had been handed to the server already. They were not published:
-    /// the run has failed.
+    /// Whether sealed results or logs of it had been handed to the server already, and perhaps a receipt. The
+    /// log says that the run has failed; a server may still show them to those whom they are sealed for.
     pub results_left: bool,
 }
 

@@ -671,3 +671,19 @@ fn any_json() -> impl Strategy<Value = Value> {
         ]
     })
 }
+
+#[test]
+fn all_schemas_of_a_contract_share_their_patterns() {
+    let clause = |n: usize, patterns: usize| {
+        let any_of: Vec<Value> =
+            (0..patterns).map(|_| json!({"type": "string", "pattern": "^a$"})).collect();
+        json!({"name": format!("{n}"), "max_bytes": 10, "json": {"anyOf": any_of}})
+    };
+    let contract = |clauses: usize| {
+        let results: Vec<Value> = (0..clauses).map(|n| clause(n, 8)).collect();
+        compile(&json!({ "results": results }))
+    };
+    assert!(contract(8).is_ok());
+    let refused = contract(9).unwrap_err().to_string();
+    assert!(refused.contains("results[8].json") && refused.contains("72 patterns"), "{refused}");
+}

@@ -154,6 +154,10 @@ fn exit(
     if let Some(reason) = &story.failed {
         return Err(SandboxError::Jail { reason: reason.clone() });
     }
+    // However it ended: not before everything of it has.
+    if !story.closed {
+        return Err(SandboxError::NoReport);
+    }
     if let Some(exit) = verdict.get() {
         return Ok(exit);
     }

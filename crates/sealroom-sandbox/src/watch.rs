@@ -61,6 +61,8 @@ pub(crate) struct Story {
     pub(crate) peak_memory_bytes: u64,
     pub(crate) out_of_memory: bool,
     pub(crate) failed: Option<String>,
+    /// Whether no process of the run is left.
+    pub(crate) closed: bool,
 }
 
 /// Follows the jail until all its processes are gone. Opens the gate once `layers` are seen to hold. `wall` is counted from the story's start, if it has one, else
@@ -140,6 +142,7 @@ impl Story {
                 self.peak_memory_bytes = self.peak_memory_bytes.max(peak_memory_bytes);
             }
             Report::Closed { peak_memory_bytes, out_of_memory } => {
+                self.closed = true;
                 self.peak_memory_bytes = peak_memory_bytes.unwrap_or(self.peak_memory_bytes);
                 self.out_of_memory = out_of_memory;
             }

@@ -32,7 +32,7 @@ fn run_in(
         inputs: inputs.map(|(provider, name, source)| Input { provider, name, source }).collect(),
         participants: room.participants,
         limits: room.limits,
-        layers: &[],
+        layers: &room.layers,
         results: &mut shelf,
         cancel: &AtomicBool::new(false),
     };
@@ -177,4 +177,22 @@ fn what_is_no_module_is_not_preloaded() {
             format!("`{name}` cannot be preloaded: it is no module's name")
         );
     }
+}
+
+#[test]
+fn nothing_is_told_to_a_jail_with_less_layers_than_were_promised() {
+    let told = || {
+        let mut room = Room::new("raise SystemExit(3)");
+        room.layers = vec!["seccomp".to_owned(), "a-wall-that-is-not-there".to_owned()];
+        room
+    };
+    let shelf = common::Shelf::default();
+    let never = AtomicBool::new(false);
+    let cold = told().run_into(shelf, launcher(), &runtime(), &never).err().unwrap();
+    assert!(cold.to_string().contains("no a-wall-that-is-not-there"), "{cold}");
+    let warm = run_in(launcher(), warm(&told(), &[]), told()).err().unwrap();
+    assert!(warm.to_string().contains("no a-wall-that-is-not-there"), "{warm}");
+    let mut kept = Room::new("");
+    kept.layers = launcher().probe(&runtime()).unwrap().jail;
+    kept.succeed();
 }

@@ -38,29 +38,39 @@ struct Report {
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     let profile = global.profile()?;
     let (session, computation) = about(&profile, args.id, term)?;
+    // All are asked back before anything is waited for, and none is left out because of another.
+    let asked: Vec<_> = roles(&args.role, &computation)?
+        .into_iter()
+        .map(|role| session.revoke(&computation, role))
+        .collect();
+    let asked = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut reports = Vec::new();
-    let roles = roles(&args.role, &computation)?;
-    for (n, role) in roles.iter().copied().enumerate() {
+    let mut records = Vec::new();
+    for asked in &asked {
         let waiting = term.waiting("waiting for the enclave to destroy the key");
-        let revoked = session.revoke(args.id, role, Duration::from_secs(args.wait.into()))?;
+        let wait = Duration::from_secs(args.wait.into());
+        let revoked = session.await_destruction(args.id, asked, wait)?;
         drop(waiting);
-        let report = match revoked {
+        let role = asked.role();
+        reports.push(match revoked {
             Revoked::NothingReleased => Report { role, outcome: "nothing_released", said: None },
             Revoked::Unconfirmed => Report { role, outcome: "unconfirmed", said: None },
             Revoked::Destroyed(destroyed) => {
                 let Destroyed { said, record } = *destroyed;
-                if let Some(path) = &args.record {
-                    let path = match n {
-                        0 => path.clone(),
-                        n => PathBuf::from(format!("{}.{n}", path.display())),
-                    };
-                    let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
-                    std::fs::write(&path, text).map_err(|error| CliError::io(&path, &error))?;
-                }
+                records.push(record);
                 Report { role, outcome: "destroyed", said: Some(said) }
             }
-        };
-        reports.push(report);
+        });
+    }
+    if let Some(path) = &args.record {
+        for (n, record) in records.iter().enumerate() {
+            let path = match n {
+                0 => path.clone(),
+                n => PathBuf::from(format!("{}.{n}", path.display())),
+            };
+            let text = serde_json::to_vec_pretty(record).unwrap_or_default();
+            std::fs::write(&path, text).map_err(|error| CliError::io(&path, &error))?;
+        }
     }
     term.data(&reports, |reports| reports.iter().map(text).collect::<Vec<_>>().join("\n"));
     let confirmed = reports.iter().all(|report| report.outcome != "unconfirmed");
@@ -90,14 +100,17 @@ fn text(report: &Report) -> String {
         lines.push(match results_left {
             false => format!("  no result and no log of run {run} has left the enclave"),
             true => format!(
-                "  sealed results or logs of run {run} had been handed to the server; they are not published, and \
-                 no receipt vouches for them"
+                "  sealed results or logs of run {run} had been handed to the server: whether it shows them to those \
+                 whom they are for is its choice"
             ),
         });
     }
     if !said.earlier_results.is_empty() {
         let runs: Vec<String> = said.earlier_results.iter().map(u32::to_string).collect();
-        lines.push(format!("  results of earlier runs had left before: {}", runs.join(", ")));
+        lines.push(format!(
+            "  results or logs of earlier runs had left before: {}",
+            runs.join(", ")
+        ));
     }
     lines.join("\n")
 }

@@ -203,11 +203,13 @@ fn clauses(terms: &Terms, broken: Option<&Broken>, success: bool) -> Vec<ClauseR
 
 /// What a reader of the log would see.
 fn log(policy: &Policy, outcome: &Outcome) -> Option<String> {
-    match (policy.logs, policy.log_detail) {
-        (LogPolicy::None, _) => None,
-        (_, LogDetail::Scrubbed) => Some(outcome.raised.clone().unwrap_or_default()),
-        (_, LogDetail::Full) => Some(String::from_utf8_lossy(&outcome.log).into_owned()),
-    }
+    let text = match (policy.logs, policy.log_detail) {
+        (LogPolicy::None, _) => return None,
+        (_, LogDetail::Scrubbed) => outcome.raised.as_deref().unwrap_or_default().as_bytes(),
+        (_, LogDetail::Full) => outcome.log.as_slice(),
+    };
+    let limit = usize::try_from(policy.max_log_bytes).unwrap_or(usize::MAX);
+    Some(String::from_utf8_lossy(&text[..text.len().min(limit)]).into_owned())
 }
 
 /// Participants that nobody is: no keys are involved here, but code may look at the public ones.

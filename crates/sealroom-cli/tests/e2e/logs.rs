@@ -97,7 +97,7 @@ fn in_development_mode_all_is_shown_and_every_command_says_what_that_means() {
     room.owner.ok(&["list"]).prints(WARNING);
     room.owner.ok(&["audit", &room.id]).says(WARNING);
     room.owner.ok(&["run", &room.id]).says(WARNING);
-    room.coder.ok(&["revoke", &room.id]).says(WARNING);
+    room.coder.run(&["revoke", &room.id]).says(WARNING);
     room.data[0].ok(&["data", "reset", &room.id]).says(WARNING);
     room.coder.ok(&["code", "reset", &room.id]).says(WARNING);
     room.owner.ok(&["archive", &room.id]).says(WARNING);

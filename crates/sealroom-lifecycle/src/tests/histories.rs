@@ -94,7 +94,7 @@ fn who_may_call_is_decided_before_the_state() {
                 Command::ResetData,
                 Command::DataDone,
                 Command::Provision { release: world.release(4, role, false) },
-                Command::Revoke { role },
+                Command::Revoke { role, releases: vec![] },
                 Command::RequestRun,
                 Command::FetchResult { run: 1 },
                 Command::Archive,
@@ -215,7 +215,7 @@ fn a_key_taken_back_during_a_run_lets_it_fail_alone() {
     prepared(&mut world, 14);
     let machine = Actor::Enclave(enclave(0));
     let provider = ParticipantId { role: Role::DataProvider, index: 0 };
-    let revoke = Command::Revoke { role: Role::DataProvider };
+    let revoke = Command::Revoke { role: Role::DataProvider, releases: vec![] };
     assert_eq!(
         world.send(&Actor::Account(email(4)), revoke.clone()),
         Err(RejectionKind::Forbidden)
@@ -252,7 +252,7 @@ fn a_key_taken_back_during_a_run_lets_it_fail_alone() {
 
 #[test]
 fn a_key_can_be_taken_back_in_every_state() {
-    let revoke = || Command::Revoke { role: Role::DataProvider };
+    let revoke = || Command::Revoke { role: Role::DataProvider, releases: vec![] };
     let who = Actor::Account(email(2));
     for steps in 0..14 {
         let mut world = World::new(1);

@@ -141,7 +141,7 @@ pub(super) fn check_log(log: &[Record]) {
                 assert!(participant.role == Role::ResultConsumer && succeeded.contains(run));
                 assert!(fetched.insert((*run, *participant)), "the first time alone");
             }
-            Event::KeyRevoked { participant } => {
+            Event::KeyRevoked { participant, .. } => {
                 by(*participant);
                 accepted.remove(participant);
                 candidates.remove(participant);

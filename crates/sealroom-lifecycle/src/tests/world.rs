@@ -228,7 +228,7 @@ impl World {
             14..=19 => {
                 (account, Command::Provision { release: self.release(who, role, n % 8 == 7) })
             }
-            20 => (account, Command::Revoke { role }),
+            20 => (account, Command::Revoke { role, releases: vec![] }),
             21 => (account, Command::RequestRun),
             22..=24 => {
                 let mut seed = [5; 32];

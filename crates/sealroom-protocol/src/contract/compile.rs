@@ -4,7 +4,7 @@ use super::{
     Content, Contract, CsvShape, MAX_JSON, MAX_LEN, MAX_NUMBER, ResultClause, SchemaError,
     column::{Column, ColumnKind, MAX_CHARS, MAX_EXACT},
     media,
-    schema::Schema,
+    schema::{MAX_PATTERNS, Schema},
     terms::{BodyRule, Inner, Terms},
 };
 use crate::{FileName, text::is_deceptive};
@@ -58,6 +58,16 @@ pub enum Fault {
     #[error("{found} of them, at most {most}")]
     TooMany {
         /// How many.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Too many patterns in all schemas together.
+    #[error(
+        "with this one the contract has {found} patterns, at most {most}: use fewer, or `enum`"
+    )]
+    TooManyPatterns {
+        /// How many so far.
         found: usize,
         /// How many there may be.
         most: usize,
@@ -220,6 +230,7 @@ impl Contract {
         let mut by_name = BTreeMap::new();
         let mut any = None;
         let mut bodies = Vec::new();
+        let mut patterns = 0;
         for (at, clause) in self.results.iter().enumerate() {
             let id = format!("results[{at}]");
             if clause.is_any() {
@@ -230,7 +241,15 @@ impl Contract {
             } else if let Some(first) = by_name.insert(clause.name.clone(), at) {
                 return fail(id, Fault::DuplicateName { name: clause.name.clone(), first });
             }
-            bodies.push(clause.compile(&id, around)?);
+            let body = clause.compile(&id, around)?;
+            if let BodyRule::Json(id, schema) = &body {
+                patterns += schema.patterns();
+                if patterns > MAX_PATTERNS {
+                    let fault = Fault::TooManyPatterns { found: patterns, most: MAX_PATTERNS };
+                    return fail(id.clone(), fault);
+                }
+            }
+            bodies.push(body);
         }
         self.check_required(around)?;
         self.check_sizes(around)?;

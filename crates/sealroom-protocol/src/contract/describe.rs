@@ -8,6 +8,8 @@ use crate::text::visible;
 
 /// Words that are listed in a line; of more, the number is said.
 const WORDS_SHOWN: usize = 12;
+/// Characters of a schema that are shown.
+const SCHEMA_SHOWN: usize = 400;
 
 pub(super) fn clauses(contract: &Contract) -> Vec<Clause> {
     let mut list = Vec::new();
@@ -66,11 +68,20 @@ fn result(id: &str, clause: &ResultClause, say: &mut impl FnMut(String, String))
     }
     match &clause.content {
         Content::Any => say(id.to_owned(), format!("{name} may have any content")),
+        Content::MediaType(kind) if kind == "application/octet-stream" => {
+            say(format!("{id}.media_type"), format!("{name} may have any content"));
+        }
         Content::MediaType(kind) => {
             say(format!("{id}.media_type"), format!("{name} looks like {}", visible(kind)));
         }
-        Content::Json { .. } => {
-            say(format!("{id}.json"), format!("{name} is JSON that fits the contract's schema"));
+        Content::Json { schema } if *schema == serde_json::Value::Bool(true) => {
+            say(format!("{id}.json"), format!("{name} is any JSON"));
+        }
+        Content::Json { schema } => {
+            let text = visible(&schema.to_string());
+            let cut: String = text.chars().take(SCHEMA_SHOWN).collect();
+            let rest = if cut.len() < text.len() { " … (cut: the manifest has all)" } else { "" };
+            say(format!("{id}.json"), format!("{name} is JSON that fits {cut}{rest}"));
         }
         Content::Csv(shape) => table(&format!("{id}.csv"), &name, shape, say),
     }
@@ -122,7 +133,8 @@ fn cell(column: &Column) -> String {
         ColumnKind::Boolean => "true or false".to_owned(),
         ColumnKind::Date => "a date".to_owned(),
         ColumnKind::Word { words } if words.len() > WORDS_SHOWN => {
-            format!("one of {} words", words.len())
+            let some = words.iter().take(WORDS_SHOWN).map(|it| visible(it)).collect::<Vec<_>>();
+            format!("one of {} words: {}, …", words.len(), some.join(", "))
         }
         ColumnKind::Word { words } => {
             format!("one of {}", words.iter().map(|it| visible(it)).collect::<Vec<_>>().join(", "))

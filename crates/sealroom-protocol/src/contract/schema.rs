@@ -28,8 +28,8 @@ const MAX_DEPTH: usize = 32;
 const MAX_BRANCHES: usize = 16;
 /// Most values of one `enum`.
 const MAX_VALUES: usize = 1000;
-/// Most patterns of one schema: each takes up to 64 KiB, and some more while it matches.
-const MAX_PATTERNS: usize = 64;
+/// Most patterns of a contract: each takes up to 64 KiB, and some more while it matches.
+pub(super) const MAX_PATTERNS: usize = 64;
 /// Steps that checking one result may take. A step is about four nanoseconds, so these are about two seconds; a
 /// result of as many values as there may be has 500 for each.
 const MAX_WORK: u64 = 1 << 29;
@@ -49,6 +49,8 @@ pub struct SchemaError {
 pub(super) struct Schema {
     root: Rule,
     definitions: Vec<Rule>,
+    /// How many patterns it has.
+    patterns: usize,
 }
 
 #[derive(Debug)]
@@ -149,9 +151,14 @@ struct Compiler<'s> {
 }
 
 impl Schema {
+    /// How many patterns it has; each takes memory.
+    pub(super) fn patterns(&self) -> usize {
+        self.patterns
+    }
+
     /// The schema that allows every value.
     pub(super) fn anything() -> Self {
-        Self { root: Rule::Always(true), definitions: Vec::new() }
+        Self { root: Rule::Always(true), definitions: Vec::new(), patterns: 0 }
     }
 
     pub(super) fn compile(schema: &Value) -> Result<Self, SchemaError> {
@@ -173,7 +180,7 @@ impl Schema {
             compiler.place.pop();
         }
         let root = compiler.rule(schema, Position::Value)?;
-        let schema = Self { root, definitions };
+        let schema = Self { root, definitions, patterns: compiler.patterns };
         let mut depths = vec![Depth::Unknown; schema.definitions.len()];
         match schema.depth(&schema.root, &mut depths) {
             None => return compiler.fail("`$ref` leads back to itself: recursion has no bound"),

@@ -167,6 +167,14 @@ impl Group {
     }
 }
 
+/// Where swap is not accounted for, a bound holds as long as there is none: a line in the list is its heading.
+fn no_swap(files: &dyn Files, error: io::Error) -> io::Result<()> {
+    match files.read(Path::new("/proc/swaps")) {
+        Ok(swaps) if swaps.lines().count() > 1 => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn bind(
     files: &dyn Files,
     group: &Path,
@@ -180,12 +188,11 @@ fn bind(
     match (controller, version) {
         (Controller::Memory, Version::One) => {
             write("memory.limit_in_bytes", memory.clone())?;
-            // Refused where swap is not accounted; then there is none to fear.
-            let _ = write("memory.memsw.limit_in_bytes", memory);
+            write("memory.memsw.limit_in_bytes", memory).or_else(|error| no_swap(files, error))?;
         }
         (Controller::Memory, Version::Two) => {
             write("memory.max", memory)?;
-            let _ = write("memory.swap.max", "0".to_owned());
+            write("memory.swap.max", "0".to_owned()).or_else(|error| no_swap(files, error))?;
             // All or nobody: what is left of a program is seldom what its author meant.
             let _ = write("memory.oom.group", "1".to_owned());
         }

@@ -70,9 +70,11 @@ fn walled(start: &Start, cgroups: &Cgroups, launcher: &OwnedFd) -> Result<(), St
         scratch: scratch.clone(),
     };
     let ended = inside(start, &walls, launcher);
-    let killed = reach.map(leftovers::kill).transpose();
-    let cleared = scratch.as_deref().map(leftovers::clear).transpose();
-    ended.and(killed.map(drop)).and(cleared.map(drop))
+    // Not among the living, who could change what a path leads to.
+    let cleared = reach
+        .map_or(Ok(()), leftovers::kill)
+        .and_then(|()| scratch.as_deref().map_or(Ok(()), leftovers::clear));
+    ended.and(cleared)
 }
 
 /// A uid for this run alone, where we may take one; nobody's where a container has no such high ones; none if we may

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::{StepError, landlock};
@@ -84,11 +84,20 @@ pub(super) fn clear(folder: &Path) -> Result<(), StepError> {
                 rustix::fs::chmodat(&top, &name, Mode::RWXU, AtFlags::empty())?;
                 let inner = rustix::fs::openat(&top, &name, open, Mode::empty())?;
                 for below in self::names(&inner)? {
-                    // A folder has to be open to be moved: its `..` changes.
-                    let _ = rustix::fs::chmodat(&inner, &below, Mode::RWXU, AtFlags::empty());
-                    let up = format!(".sealroom-{moved}");
-                    moved += 1;
-                    rustix::fs::renameat(&inner, &below, &top, &up)?;
+                    let found = rustix::fs::statat(&inner, &below, AtFlags::SYMLINK_NOFOLLOW)?;
+                    // A folder has to be open to be moved: its `..` changes. A link is none, wherever it leads.
+                    if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+                        rustix::fs::chmodat(&inner, &below, Mode::RWXU, AtFlags::empty())?;
+                    }
+                    loop {
+                        moved += 1;
+                        let up = format!(".sealroom-{moved}");
+                        let flags = RenameFlags::NOREPLACE;
+                        match rustix::fs::renameat_with(&inner, &below, &top, &up, flags) {
+                            Err(rustix::io::Errno::EXIST) => {}
+                            result => break result?,
+                        }
+                    }
                 }
                 rustix::fs::unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
             }
@@ -136,14 +145,20 @@ mod tests {
         fs::create_dir_all(folder.join("a/b/c")).unwrap();
         fs::write(folder.join("a/b/c/file"), "x").unwrap();
         fs::write(folder.join(std::ffi::OsStr::from_bytes(b"\xff\n*")), "x").unwrap();
-        std::os::unix::fs::symlink("/etc", folder.join("a/link")).unwrap();
+        let outside = place.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::set_permissions(&outside, Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&outside, folder.join("a/link")).unwrap();
+        fs::create_dir(folder.join(".sealroom-1")).unwrap();
+        fs::write(folder.join(".sealroom-2"), "in the way").unwrap();
         std::os::unix::fs::symlink("nowhere", folder.join("link")).unwrap();
         for closed in ["a/b/c", "a/b", "a", ""] {
             fs::set_permissions(folder.join(closed), Permissions::from_mode(0o000)).unwrap();
         }
         clear(&folder).unwrap();
-        assert!(!folder.exists() && fs::read_dir(place.path()).unwrap().next().is_none());
-        assert!(Path::new("/etc/passwd").exists());
+        assert!(!folder.exists());
+        let mode = fs::metadata(&outside).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "what a link leads to is not touched");
     }
 
     #[test]

@@ -70,7 +70,7 @@ async fn refused(
                 }
                 Event::KeyAccepted { participant: whose }
                 | Event::KeyProvisioned { participant: whose, .. }
-                | Event::KeyRevoked { participant: whose }
+                | Event::KeyRevoked { participant: whose, .. }
                     if whose == participant =>
                 {
                     return Ok(false);
@@ -91,7 +91,8 @@ async fn revoke(
     State(app): State<App>,
     Json(revocation): Json<Revocation>,
 ) -> Answer<StatusCode> {
-    let command = Command::Revoke { role: revocation.role };
+    let Revocation { role, releases } = revocation;
+    let command = Command::Revoke { role, releases };
     app.engine.execute(about.id, about.actor(), command, Along::default()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
