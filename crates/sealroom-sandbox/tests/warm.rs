@@ -186,7 +186,7 @@ fn nothing_is_told_to_a_jail_with_less_layers_than_were_promised() {
         room.layers = vec!["seccomp".to_owned(), "a-wall-that-is-not-there".to_owned()];
         room
     };
-    let shelf = common::Shelf::default();
+    let shelf = Shelf::default();
     let never = AtomicBool::new(false);
     let cold = told().run_into(shelf, launcher(), &runtime(), &never).err().unwrap();
     assert!(cold.to_string().contains("no a-wall-that-is-not-there"), "{cold}");
