@@ -2,8 +2,8 @@
 
 use crate::event::DataFile;
 use sealroom_protocol::{
-    CodeFile, Digest, Email, Envelope, Evidence, IdentityKeys, ParticipantId, Policy, PublicKey,
-    Release, Role, Suite,
+    CodeFile, Digest, Email, Envelope, Evidence, IdentityKeys, Lock, ParticipantId, Policy,
+    PublicKey, Release, Role, Suite,
 };
 
 /// What the owner wants to create.
@@ -41,6 +41,8 @@ pub enum Command {
         files: Vec<CodeFile>,
         /// SHA-256 of the archive.
         archive: Digest,
+        /// The packages that it adds, if it asks for any.
+        lock: Option<Lock>,
     },
     /// The code provider takes its code back.
     ResetCode,
@@ -94,6 +96,11 @@ pub enum Command {
         keys: IdentityKeys,
         /// What it shows for itself.
         evidence: Evidence,
+    },
+    /// The enclave can't make an environment for the code. Harmless when repeated.
+    RefuseEnvironment {
+        /// Why.
+        reason: String,
     },
     /// The enclave starts a run. Harmless when repeated while it is under way.
     StartRun,

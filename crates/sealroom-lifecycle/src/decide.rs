@@ -9,11 +9,13 @@ use crate::{
     state::{Closed, Participant, State},
 };
 use sealroom_protocol::{
-    ComputationId, Digest, Email, Envelope, ParticipantId, Receipt, Release, Role, Suite,
-    Timestamp,
+    CodeFile, ComputationId, Digest, Email, Envelope, Lock, ParticipantId, Receipt, Release, Role,
+    Suite, Timestamp,
+    code::REQUIREMENTS,
     manifest::CanonicalManifest,
     receipt::RunStatus,
     release::{Expected, MAX_INVENTORY},
+    text::visible,
 };
 
 /// Participants in one role.
@@ -154,7 +156,7 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
             }
             Ok(vec![Event::Registered { participant: me.id, public_key, suite }])
         }
-        (Command::UploadCode { files, archive }, Caller::Participant(me)) => {
+        (Command::UploadCode { files, archive, lock }, Caller::Participant(me)) => {
             must_be_registered(me)?;
             match &state.code {
                 Some(code) if code.archive == archive => Ok(vec![]),
@@ -162,9 +164,14 @@ pub fn decide(state: &State, actor: &Actor, command: Command, now: Timestamp) ->
                     "the code is there already",
                     "take it back first with `sealroom code reset`; everybody approves again then",
                 )),
-                None => Ok(vec![Event::CodeUploaded { files, archive }]),
+                None => {
+                    lock.as_ref().map_or(Ok(()), |lock| must_fit(state, &files, lock))?;
+                    let locked = lock.map(|lock| Event::EnvironmentLocked { lock });
+                    Ok([Event::CodeUploaded { files, archive }].into_iter().chain(locked).collect())
+                }
             }
         }
+        (Command::RefuseEnvironment { reason }, Caller::Enclave(_)) => refuse_code(state, &reason),
         (Command::ResetCode, _) => {
             must_not_run(state)?;
             let Some(_) = state.code else { return Ok(vec![]) };
@@ -302,6 +309,7 @@ impl Needed {
             }
             Command::RequestRun | Command::Archive | Command::Remove => Self::Owner,
             Command::PublishIdentity { .. }
+            | Command::RefuseEnvironment { .. }
             | Command::JudgeKey { .. }
             | Command::StartRun
             | Command::FinishRun { .. }
@@ -328,6 +336,54 @@ fn must_not_run(state: &State) -> Result<(), Rejection> {
             format!("run {} is under way", run.number),
             "wait for its end with `sealroom status --watch`",
         )),
+    }
+}
+
+/// Whether a lock is one for this code and what was agreed on.
+fn must_fit(state: &State, files: &[CodeFile], lock: &Lock) -> Result<(), Rejection> {
+    let again = "push the code again with `sealroom code push`";
+    lock.check().map_err(|error| invalid(error.to_string(), again))?;
+    let resolved = |file: &CodeFile| {
+        file.path.as_str() == REQUIREMENTS && !file.sealed && file.sha256 == lock.requirements
+    };
+    if !files.iter().any(resolved) {
+        return Err(invalid("the lock is not of the code's `requirements.txt`", again));
+    }
+    if lock.runtime != state.policy.runtime {
+        let (found, wanted) = (&lock.runtime, &state.policy.runtime);
+        let message =
+            format!("the lock is for the runtime `{found}`, the computation has `{wanted}`");
+        return Err(invalid(message, again));
+    }
+    let rules = &state.policy.packages;
+    for package in &lock.packages {
+        if let Some(why) = rules.refuses(&package.name, None) {
+            return Err(invalid(why, "do without it, or ask the owner for another computation"));
+        }
+        if package.file.is_source() && !rules.allow_source.contains(&package.name) {
+            let name = &package.name;
+            return Err(invalid(
+                format!("`{name}` would have to be built from source, which is not allowed"),
+                format!("the owner allows it with `sealroom new --allow-source {name}`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Characters of a refusal's reason that are kept.
+const MAX_REASON: usize = 4000;
+
+fn refuse_code(state: &State, reason: &str) -> Decision {
+    match &state.code {
+        Some(_) if state.needs_enclave() => {
+            let reason = reason.lines().map(visible).collect::<Vec<_>>().join("\n");
+            Ok(vec![Event::EnvironmentRefused {
+                reason: reason.chars().take(MAX_REASON).collect(),
+            }])
+        }
+        // It was said before, or other code has come since.
+        _ => Ok(vec![]),
     }
 }
 

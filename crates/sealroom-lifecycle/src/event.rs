@@ -1,7 +1,7 @@
 //! Events: what happened to a computation, and the chain that holds them together.
 
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys,
+    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys, Lock,
     ParticipantId, Policy, PublicKey, Release, Suite, Timestamp,
 };
 use sealroom_seal::framed;
@@ -126,6 +126,16 @@ pub enum Event {
         /// SHA-256 of the stored archive.
         #[cfg_attr(feature = "openapi", schema(value_type = String))]
         archive: Digest,
+    },
+    /// The packages that the code adds are those of this lock.
+    EnvironmentLocked {
+        /// The lock.
+        lock: Lock,
+    },
+    /// The enclave can't make an environment for the code: other code has to come.
+    EnvironmentRefused {
+        /// Why.
+        reason: String,
     },
     /// The code was taken back.
     CodeReset,

@@ -2,7 +2,7 @@
 
 use crate::event::{Actor, DataFile, EnclaveId, Event, GENESIS, Record, Withdrawal};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Destruction, Digest, Email, Envelope, Evidence, IdentityKeys,
+    CodeFile, ComputationId, Destruction, Digest, Email, Envelope, Evidence, IdentityKeys, Lock,
     ParticipantId, Policy, PublicKey, Receipt, Release, Role, Suite, Timestamp,
     api::Phase,
     receipt::{RunStatus, SealedLog, SealedResult},
@@ -97,6 +97,10 @@ pub struct Code {
     pub archive: Digest,
     /// When it came.
     pub uploaded_at: Timestamp,
+    /// The packages that it adds to its runtime's.
+    pub lock: Option<Lock>,
+    /// Why an enclave can't make an environment for it.
+    pub refused: Option<String>,
 }
 
 /// An enclave identity.
@@ -290,9 +294,22 @@ impl State {
             }
             Event::CodeUploaded { files, archive } => {
                 let (files, archive) = (files.clone(), *archive);
-                self.code = Some(Code { files, archive, uploaded_at: at });
+                self.code =
+                    Some(Code { files, archive, uploaded_at: at, lock: None, refused: None });
                 self.halted = false;
                 self.run_wanted = true;
+            }
+            Event::EnvironmentLocked { lock } => {
+                lock.check().map_err(|_| "its lock is none")?;
+                let code = self.code.as_mut().ok_or("there is no code to lock packages for")?;
+                if code.lock.is_some() || self.identity.is_some() {
+                    return Err("the packages were locked before");
+                }
+                code.lock = Some(lock.clone());
+            }
+            Event::EnvironmentRefused { reason } => {
+                let code = self.code.as_mut().ok_or("there is no code to refuse")?;
+                code.refused = Some(reason.clone());
             }
             Event::CodeReset => self.code = None,
             Event::IdentityPublished { enclave, manifest, keys, evidence } => {
@@ -458,7 +475,7 @@ impl State {
         self.closed == Closed::Open
             && self.identity.is_none()
             && !self.halted
-            && self.code.is_some()
+            && self.code.as_ref().is_some_and(|code| code.refused.is_none())
             && self.participants.iter().all(|p| p.registered.is_some())
     }
 
@@ -545,13 +562,24 @@ impl State {
             let provider = self.of_role(Role::CodeProvider).map(|p| p.email.to_string());
             lines.extend(provider.map(|email| format!("{email} has to push the code")));
         }
+        if let Some(reason) = self.code.as_ref().and_then(|code| code.refused.as_ref()) {
+            let provider = self.of_role(Role::CodeProvider).map(|p| p.email.to_string());
+            lines.extend(provider.map(|email| {
+                format!("{email} has to take the code back and push other code: {reason}")
+            }));
+        }
         if self.identity.is_some() {
             let unreleased = self.participants.iter().filter(|p| p.release.is_none());
             lines.extend(
                 unreleased.map(|p| format!("{} has to verify and approve as {}", p.email, p.id)),
             );
         } else if self.needs_enclave() {
-            lines.push("an enclave has to make its identity".to_owned());
+            lines.push(match &self.policy.runtime {
+                runtime if runtime.is_default() => "an enclave has to make its identity".to_owned(),
+                runtime => {
+                    format!("an enclave with the runtime `{runtime}` has to make its identity")
+                }
+            });
         }
         lines
     }

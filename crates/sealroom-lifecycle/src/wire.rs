@@ -6,6 +6,7 @@
 use crate::{EnclaveId, Record};
 use sealroom_protocol::{
     ComputationId, Digest, Envelope, Evidence, EvidenceKind, IdentityKeys, ParticipantId,
+    RuntimeName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ bodies! {
         pub version: String,
         /// The evidence that it gives.
         pub attester: EvidenceKind,
+        /// The runtimes that it has.
+        pub runtimes: Vec<RuntimeName>,
     }
 
     /// A computation that the enclave now holds the lease on.
@@ -56,6 +59,12 @@ bodies! {
         pub keys: IdentityKeys,
         /// What it shows for itself.
         pub evidence: Evidence,
+    }
+
+    /// `POST /enclave/computations/{id}/environment/refuse`: there can be no environment for the code.
+    pub struct RefuseEnvironment {
+        /// Why.
+        pub reason: String,
     }
 
     /// `POST /enclave/computations/{id}/keys/judge`: whether a released key opens.

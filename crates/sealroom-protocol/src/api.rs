@@ -4,8 +4,9 @@
 //! ignores. Times are RFC 3339.
 
 use crate::{
-    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys,
-    ParticipantId, Policy, PublicKey, Role, Suite, Timestamp,
+    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys, Lock,
+    ParticipantId, Policy, PublicKey, Role, RuntimeName, Suite, Timestamp,
+    package::Variables,
     receipt::{RunStatus, SealedResult},
 };
 use serde::{Deserialize, Serialize};
@@ -71,9 +72,32 @@ bodies! {
         /// Whether it protects nothing, for trying things out.
         #[serde(default)]
         pub dev_mode: bool,
-        /// The limits; the defaults where absent.
+        /// The limits; the defaults where absent. The 2022 client knows none.
         #[serde(default)]
-        pub policy: Policy,
+        pub policy: Option<Policy>,
+    }
+
+    /// `GET /runtimes/{name}`, and `GET /runtimes` for all: what code can run in.
+    pub struct Runtime {
+        /// Its name.
+        pub name: RuntimeName,
+        /// What it is for.
+        pub description: String,
+        /// Version of CPython.
+        pub python: String,
+        /// `x86_64`, `aarch64`.
+        pub arch: String,
+        /// Version of glibc.
+        pub glibc: (u16, u16),
+        /// Tags of machines whose wheels fit, the most special first.
+        pub platform_tags: Vec<String>,
+        /// Names that packages must not have: Python's own modules.
+        pub reserved: Vec<String>,
+        /// Variables that it sets.
+        #[serde(default)]
+        pub variables: Variables,
+        /// The packages that come with it.
+        pub lock: Lock,
     }
 
     /// `POST /computations/{id}/register`.

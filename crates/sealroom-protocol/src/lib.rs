@@ -4,6 +4,7 @@
 //! - [`id`], [`name`]: computations, participants, e-mail addresses, file names
 //! - [`policy`]: what the participants agree to
 //! - [`contract`]: what may leave a run
+//! - [`package`]: the packages that the code runs with
 //! - [`archive`], [`code`]: the code provider's files and the TAR that carries them
 //! - [`manifest`], [`identity`], [`evidence`]: what the enclave says it is
 //! - [`suite`]: the formats that a participant uses
@@ -27,6 +28,7 @@ pub mod identity;
 pub mod jail;
 pub mod manifest;
 pub mod name;
+pub mod package;
 pub mod policy;
 pub mod problem;
 pub mod receipt;
@@ -48,6 +50,7 @@ pub use identity::IdentityKeys;
 pub use jail::{JailLevel, JailPart};
 pub use manifest::Manifest;
 pub use name::{CodePath, FileName};
+pub use package::{Lock, PackageFile, PackageName, PackageVersion, RuntimeName};
 pub use policy::{LogDetail, LogPolicy, Policy};
 pub use problem::Problem;
 pub use receipt::Receipt;

@@ -6,10 +6,13 @@
 
 use crate::{
     CodeFile, ComputationId, Digest, Email, EvidenceKind, JailPart, LogDetail, LogPolicy,
-    ParticipantId, Policy, PublicKey, Role, Suite, Timestamp,
+    PackageFile, PackageName, PackageVersion, ParticipantId, Policy, PublicKey, Role, RuntimeName,
+    Suite, Timestamp,
     contract::{ContractError, Terms},
+    package::{Requester, Variables},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version that this crate writes and reads.
 pub const VERSION: &str = "sealroom/manifest/v1";
@@ -71,26 +74,76 @@ pub struct ParticipantPart {
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentPart {
     /// The name of the runtime profile.
-    pub profile: String,
+    pub profile: RuntimeName,
     /// Version of CPython.
     pub python: String,
-    /// SHA-256 of the lock file, wheel hashes included, that the packages were installed from.
+    /// The kind of machine that wheels are for, such as `linux_x86_64`.
+    pub platform: String,
+    /// Variables that the profile sets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: Variables,
+    /// SHA-256 of the canonical JSON of `packages`: two environments with the same have the same packages, from the
+    /// same files, asked for by the same.
     pub lock_sha256: Digest,
-    /// The installed packages, sorted by name.
+    /// The lock: every package there is beside the standard library, sorted by name.
     pub packages: Vec<PackagePart>,
 }
 
-/// One installed package.
+/// One package, and the one file that it was installed from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PackagePart {
-    /// Its name, as it writes it.
-    pub name: String,
+    /// Its name.
+    pub name: PackageName,
     /// Its version.
-    pub version: String,
-    /// SHA-256 of the wheels that the lock file allows for it, sorted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wheels: Vec<Digest>,
+    pub version: PackageVersion,
+    /// Its licence, by its own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// The wheel.
+    pub file: PackageFile,
+    /// Bytes of the wheel.
+    pub size: u64,
+    /// SHA-256 of the wheel.
+    pub sha256: Digest,
+    /// The source distribution that the wheel was built from, in the jail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_from: Option<SourcePart>,
+    /// Whether it comes with the profile; else with the code.
+    pub of_profile: bool,
+    /// Who asked for it, by the word of whoever resolved.
+    pub via: BTreeSet<Requester>,
+}
+
+/// A source distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourcePart {
+    /// Its file.
+    pub file: PackageFile,
+    /// SHA-256 of its file.
+    pub sha256: Digest,
+}
+
+impl EnvironmentPart {
+    /// What [`lock_sha256`](Self::lock_sha256) has to be.
+    #[must_use]
+    pub fn digest_of(packages: &[PackagePart]) -> Digest {
+        Digest::of(&crate::canonical(&packages))
+    }
+
+    /// Whether the packages are sorted, each once, and are those of the digest.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        self.packages.windows(2).all(|pair| pair[0].name < pair[1].name)
+            && self.lock_sha256 == Self::digest_of(&self.packages)
+    }
+
+    /// A package by its name.
+    #[must_use]
+    pub fn package(&self, name: &PackageName) -> Option<&PackagePart> {
+        self.packages.iter().find(|package| package.name == *name)
+    }
 }
 
 /// What enforces the manifest.
@@ -270,9 +323,11 @@ pub(crate) mod tests {
                 .collect(),
             code: vec![],
             environment: EnvironmentPart {
-                profile: "default".to_owned(),
+                profile: RuntimeName::default(),
                 python: "3.11.7".to_owned(),
-                lock_sha256: Digest::of(b"lock"),
+                platform: "linux_x86_64".to_owned(),
+                variables: Variables::new(),
+                lock_sha256: EnvironmentPart::digest_of(&[]),
                 packages: vec![],
             },
             policy: Policy::default(),

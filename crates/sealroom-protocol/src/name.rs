@@ -89,10 +89,11 @@ impl FromStr for CodePath {
 }
 
 impl CodePath {
-    /// Whether the file stays in clear: `run.py` and `requirements.txt` at the top of the folder.
+    /// Whether the file stays in clear: `run.py`, `requirements.txt` and `sealroom.lock` at the top of the folder.
     #[must_use]
     pub fn is_clear(&self) -> bool {
-        matches!(self.0.as_str(), super::code::ENTRYPOINT | super::code::REQUIREMENTS)
+        use super::{code, package};
+        matches!(self.0.as_str(), code::ENTRYPOINT | code::REQUIREMENTS | package::LOCK_FILE)
     }
 }
 
@@ -155,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_two_at_the_top_stay_in_clear() {
+    fn only_what_everybody_must_read_stays_in_clear() {
         let clear = |text: &str| text.parse::<CodePath>().unwrap().is_clear();
-        assert!(clear("run.py") && clear("requirements.txt"));
+        assert!(clear("run.py") && clear("requirements.txt") && clear("sealroom.lock"));
         assert!(!clear("pkg/run.py") && !clear("secret.py") && !clear("Run.py"));
     }
 

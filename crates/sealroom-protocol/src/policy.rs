@@ -3,6 +3,7 @@
 use crate::{
     Suite, Timestamp,
     contract::{Around, Contract, ContractError, Terms},
+    package::{PackageRules, RuntimeName},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -75,6 +76,12 @@ pub struct Policy {
     /// What may leave a run, and in which shape; anything within the limits if this is absent.
     #[serde(skip_serializing_if = "Contract::is_default")]
     pub output: Contract,
+    /// The runtime that the code runs in: which Python, and which packages come with it.
+    #[serde(skip_serializing_if = "RuntimeName::is_default")]
+    pub runtime: RuntimeName,
+    /// Which packages may be there.
+    #[serde(skip_serializing_if = "PackageRules::is_default")]
+    pub packages: PackageRules,
     /// The suites that participants may use, at least one; any if this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suites: Option<BTreeSet<Suite>>,
@@ -96,6 +103,8 @@ impl Default for Policy {
             max_scratch_bytes: 1 << 30,
             max_run_seconds: 3600,
             output: Contract::default(),
+            runtime: RuntimeName::default(),
+            packages: PackageRules::default(),
             suites: None,
         }
     }
@@ -123,6 +132,9 @@ pub enum PolicyError {
     /// What is said of results contradicts itself, or the limits.
     #[error("policy: output: {0}")]
     Output(#[from] ContractError),
+    /// More rules than anybody reads, or one that is no text.
+    #[error("policy: packages has a licence that is no text, or more than 1000 names in one list")]
+    Packages,
     /// Nobody could take part.
     #[error("policy: suites must name at least one suite")]
     NoSuite,
@@ -164,6 +176,9 @@ impl Policy {
         }
         if self.suites.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(PolicyError::NoSuite);
+        }
+        if !self.packages.is_sound() {
+            return Err(PolicyError::Packages);
         }
         self.terms(None)?;
         Ok(())
@@ -219,6 +234,10 @@ impl Policy {
         if !bounds.output.is_default() && self.output != bounds.output {
             wider.push("the output contract is not the one that you allow".to_owned());
         }
+        let foreign = self.packages.allow_source.difference(&bounds.packages.allow_source);
+        wider.extend(
+            foreign.map(|name| format!("`{name}` may be built from source, you do not allow that")),
+        );
         match (self.expires_at, bounds.expires_at) {
             (None, Some(bound)) => wider.push(format!("it never expires, you allow until {bound}")),
             (Some(found), Some(bound)) if found > bound => {
@@ -267,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_not_written_either() {
         let text = serde_json::to_string(&Policy::default()).unwrap();
-        for absent in ["suites", "log_detail", "max_cpus", "output"] {
+        for absent in ["suites", "log_detail", "max_cpus", "output", "runtime", "packages"] {
             assert!(!text.contains(absent), "{text}");
         }
         let read: Policy = serde_json::from_str(r#"{"suites": ["hybrid"]}"#).unwrap();

@@ -59,6 +59,9 @@ pub struct Receipt {
     pub ended_at: Timestamp,
     /// How it ended.
     pub status: RunStatus,
+    /// SHA-256 of the bill of materials of its environment (CycloneDX, JSON), which whoever has the manifest can make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<Digest>,
     /// What it read: provider and file, in the order in which the code saw them.
     pub inputs: Vec<Input>,
     /// What it wrote.
@@ -155,6 +158,7 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             ended_at: Timestamp::UNIX_EPOCH,
             status: RunStatus::Succeeded,
+            sbom: Some(Digest::of(b"sbom")),
             inputs: vec![],
             results: vec![result],
             logs: vec![SealedLog { reader, size: 60, sha256: Digest::of(b"log") }],

@@ -43,6 +43,7 @@ pub(super) fn check_log(log: &[Record]) {
     let mut released: BTreeMap<ParticipantId, PublicKey> = BTreeMap::new();
     let mut done: BTreeMap<ParticipantId, ()> = BTreeMap::new();
     let mut identity: Option<(EnclaveId, PublicKey, Digest)> = None;
+    let (mut locked, mut refused) = (false, false);
     let (mut code, mut running, mut runs) = (false, None, 0);
     let (mut accepted, mut candidates) = (BTreeSet::new(), BTreeSet::new());
     let (mut succeeded, mut fetched) = (BTreeSet::new(), BTreeSet::new());
@@ -61,6 +62,24 @@ pub(super) fn check_log(log: &[Record]) {
             Event::CodeUploaded { .. } => {
                 by(ParticipantId { role: Role::CodeProvider, index: 0 });
                 assert!(!std::mem::replace(&mut code, true), "code is replaced only by a reset");
+                (locked, refused) = (false, false);
+            }
+            Event::EnvironmentLocked { lock } => {
+                by(ParticipantId { role: Role::CodeProvider, index: 0 });
+                assert!(code && identity.is_none(), "packages are locked with the code");
+                assert!(!std::mem::replace(&mut locked, true), "and once");
+                let Event::CodeUploaded { files, .. } = &log[record.seq as usize - 1].event else {
+                    panic!("with the code means right behind it");
+                };
+                assert!(files.iter().any(|file| file.sha256 == lock.requirements));
+                assert_eq!(lock.runtime, policy.runtime);
+                assert_eq!(lock.sources().count(), 0, "nobody has allowed any");
+            }
+            Event::EnvironmentRefused { reason } => {
+                assert!(matches!(record.actor, Actor::Enclave(_)));
+                assert!(code && identity.is_none(), "refused is code that waits");
+                assert!(!std::mem::replace(&mut refused, true), "and once");
+                assert!(!reason.contains('\u{1b}'), "in words that can be shown");
             }
             Event::CodeReset => {
                 by(ParticipantId { role: Role::CodeProvider, index: 0 });
@@ -70,6 +89,7 @@ pub(super) fn check_log(log: &[Record]) {
             Event::IdentityPublished { enclave, keys: identity_keys, manifest, .. } => {
                 assert_eq!(record.actor, Actor::Enclave(*enclave));
                 assert!(identity.is_none() && code, "one identity at a time, and only for code");
+                assert!(!refused, "nor for code that was refused");
                 assert!(everybody.iter().all(|id| keys.contains_key(id)), "everybody has joined");
                 let digest = Digest::of(manifest.as_bytes());
                 identity = Some((*enclave, identity_keys.signing, digest));

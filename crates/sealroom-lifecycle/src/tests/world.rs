@@ -9,9 +9,10 @@ use crate::{
 use proptest::prelude::*;
 use sealroom_protocol::{
     Base64, CodeFile, ComputationId, Destruction, Digest, Email, Envelope, Evidence, EvidenceKind,
-    IdentityKeys, InventoryEntry, JailPart, KeyRelease, Manifest, ParticipantId, Policy, PublicKey,
-    Receipt, Release, Role, Suite, Timestamp,
+    IdentityKeys, InventoryEntry, JailPart, KeyRelease, Lock, Manifest, ParticipantId, Policy,
+    PublicKey, Receipt, Release, Role, Suite, Timestamp,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
+    package::{LOCK_VERSION, LockedPackage, Requester, Variables},
     receipt::RunStatus,
     release::{Recipient, SodiumRelease},
     statement::Predicate as _,
@@ -106,9 +107,11 @@ impl World {
             participants: participants.collect(),
             code: self.state.code.as_ref().map_or(vec![], |code| code.files.clone()),
             environment: EnvironmentPart {
-                profile: format!("variant-{}", variant % 2),
+                profile: format!("variant-{}", variant % 2).parse().unwrap(),
                 python: "3.11.7".to_owned(),
-                lock_sha256: Digest::of(b""),
+                platform: "linux_x86_64".to_owned(),
+                variables: Variables::new(),
+                lock_sha256: EnvironmentPart::digest_of(&[]),
                 packages: vec![],
             },
             policy: self.state.policy.clone(),
@@ -184,6 +187,7 @@ impl World {
             started_at: NOW,
             ended_at: NOW,
             status: if success { RunStatus::Succeeded } else { failed },
+            sbom: None,
             inputs: vec![],
             results: vec![],
             logs: vec![],
@@ -263,6 +267,7 @@ impl World {
                 (machine, Command::JudgeKey { participant, release, opens: n % 3 != 0 })
             }
             39 => (account, Command::FetchResult { run }),
+            41 => (machine, Command::RefuseEnvironment { reason: "no\u{1b}".to_owned() }),
             40 => {
                 let participant = ParticipantId { role, index: (n % 2) as u16 };
                 let record = self.destruction(participant, n % 5 == 0);
@@ -281,6 +286,7 @@ impl World {
                 | Command::DataDone
                 | Command::Provision { .. }
                 | Command::JudgeKey { .. }
+                | Command::RefuseEnvironment { .. }
                 | Command::FetchResult { .. }
                 | Command::RecordDestruction { .. }
                 | Command::Revoke { .. }
@@ -292,9 +298,31 @@ impl World {
 }
 
 pub(super) fn upload_code(n: usize) -> Command {
-    let (path, sha256) = ("run.py".parse().unwrap(), Digest::of(&[n as u8 % 2]));
-    let files = vec![CodeFile { path, size: 1, sha256, sealed: false }];
-    Command::UploadCode { files, archive: sha256 }
+    let sha256 = Digest::of(&[n as u8 % 2]);
+    let file =
+        |path: &str| CodeFile { path: path.parse().unwrap(), size: 1, sha256, sealed: false };
+    let files = vec![file("requirements.txt"), file("run.py")];
+    Command::UploadCode { files, archive: sha256, lock: (!n.is_multiple_of(3)).then(|| lock(n)) }
+}
+
+/// A lock for code `n`; with some of them something is wrong.
+pub(super) fn lock(n: usize) -> Lock {
+    let package = LockedPackage {
+        name: "a".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        file: if n % 16 == 5 { "a-1.zip" } else { "a-1-py3-none-any.whl" }.parse().unwrap(),
+        size: 1,
+        sha256: Digest::of(b"wheel"),
+        via: [Requester::Code].into(),
+    };
+    Lock {
+        version: LOCK_VERSION.to_owned(),
+        runtime: if n % 16 == 7 { "focal" } else { "default" }.parse().unwrap(),
+        python: "3.13".to_owned(),
+        platform: "linux_x86_64".to_owned(),
+        requirements: Digest::of(&[if n % 16 == 2 { 9 } else { n as u8 % 2 }]),
+        packages: vec![package],
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -305,7 +333,7 @@ pub(super) struct Step {
 }
 
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..5usize, 0..41u8, 0..64usize).prop_map(|(who, what, n)| Step { who, what, n });
+    let step = (0..5usize, 0..42u8, 0..64usize).prop_map(|(who, what, n)| Step { who, what, n });
     prop::collection::vec(step, 0..160)
 }
 
