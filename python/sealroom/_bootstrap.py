@@ -1,4 +1,4 @@
-"""What a jailed interpreter starts with: python -I -S -B _bootstrap.py LIB SITE_PACKAGES MODE ...
+"""What a jailed interpreter starts with: python -I -S -B _bootstrap.py FOLDER:FOLDER... MODE ...
 
 Takes the channel from standard input, lays out the clear files, makes the sealed ones importable,
 and runs `run.py` as `python run.py` would.
@@ -10,32 +10,44 @@ import sys
 
 
 def main():
-    """Do what the third argument says: `run`, or `probe`, which prints what there is.
+    """Do what the second argument says: `run`, or `probe`, which prints what there is.
 
     Names after it are of modules to import before the first word from the enclave.
     """
-    _, lib, site_packages, mode, *early = sys.argv
+    _, folders, mode, *early = sys.argv
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
-    sys.path += [site_packages, lib]
+    sys.path += folders.split(os.pathsep)
     if mode == "probe":
-        probe(site_packages)
+        probe()
     else:
         run(early)
 
 
-def probe(site_packages):
-    """Print the version and the installed packages as JSON."""
+def probe():
+    """Print the version, and the names of the modules that Python itself brings, as JSON."""
     import json
-    from importlib import metadata
 
     import _sealroom  # noqa: F401 - it has to load here
 
     import sealroom  # noqa: F401
 
-    found = metadata.distributions(path=[site_packages])
-    packages = [{"name": d.metadata["Name"], "version": d.version} for d in found]
     version = "%d.%d.%d" % sys.version_info[:3]
-    print(json.dumps({"python_version": version, "packages": packages}))
+    print(json.dumps({"python_version": version, "stdlib": sorted(standard_names())}))
+
+
+def standard_names():
+    """Names of modules of the standard library, as far as they can be imported by name."""
+    names = getattr(sys, "stdlib_module_names", None)
+    if names is not None:
+        return set(names)
+    # Before Python 3.10: what lies in its folders. `test` is its own, and nobody imports it.
+    import pkgutil
+    import sysconfig
+
+    folder = sysconfig.get_path("stdlib")
+    folders = [folder, os.path.join(folder, "lib-dynload")]
+    found = {module.name for module in pkgutil.iter_modules(folders)}
+    return (found | set(sys.builtin_module_names)) - {"test"}
 
 
 def run(early):
@@ -89,7 +101,7 @@ def start_over():
     """Become an interpreter that has imported nothing early: modules of the code come first."""
     flags = ["-I", "-S", "-B", "-X", "utf8"]
     os.set_inheritable(0, True)
-    os.execv(sys.executable, [sys.executable, *flags, os.path.abspath(__file__), *sys.argv[1:4]])
+    os.execv(sys.executable, [sys.executable, *flags, os.path.abspath(__file__), *sys.argv[1:3]])
 
 
 def take_away_stdin():

@@ -6,16 +6,10 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// There is no Python environment in any of the usual places.
-    #[error("no Python runtime in {}: run `make setup`", tried.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
-    RuntimeMissing {
-        /// Where it was looked for, in order.
-        tried: Vec<PathBuf>,
-    },
-    /// A runtime directory is there, but its description is not usable.
-    #[error("`{}` does not describe a Python runtime: {reason}", path.display())]
+    /// A part of a Python environment can't be used.
+    #[error("`{}` is no part of a Python environment: {reason}", path.display())]
     RuntimeInvalid {
-        /// The description that was read.
+        /// Which part.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

@@ -13,7 +13,7 @@ use crate::channel::Manifest;
 use crate::error::SandboxError;
 use crate::job::{Exit, Job, Limits, Outcome, Participants, ResultWriter, Results};
 use crate::run::{self, Ran};
-use crate::runtime::{Package, Runtime, RuntimeReport};
+use crate::runtime::{Runtime, RuntimeReport};
 use crate::spec::Start;
 use crate::stage;
 use crate::wire;
@@ -83,9 +83,9 @@ impl Launcher {
         }
         let mut answer: Answer = serde_json::from_str(&said)
             .map_err(|e| SandboxError::Probe { reason: format!("{e}: {said}") })?;
-        answer.packages.sort();
-        let python_version = answer.python_version;
-        Ok(RuntimeReport { python_version, packages: answer.packages, jail: ran.layers })
+        answer.stdlib.sort();
+        let Answer { python_version, stdlib } = answer;
+        Ok(RuntimeReport { python_version, stdlib, jail: ran.layers })
     }
 
     /// Runs a job to its end and answers its requests meanwhile; blocks this thread.
@@ -124,7 +124,7 @@ impl Drop for Launcher {
 #[derive(Deserialize)]
 struct Answer {
     python_version: String,
-    packages: Vec<Package>,
+    stdlib: Vec<String>,
 }
 
 /// Results of a probe, of which there are none.

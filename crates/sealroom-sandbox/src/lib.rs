@@ -28,6 +28,6 @@ pub use job::{
     ResultWriter, Results, Source,
 };
 pub use launcher::Launcher;
-pub use runtime::{Package, Runtime, RuntimeReport};
+pub use runtime::{Runtime, RuntimeReport, SCRATCH};
 pub use stage::run_hidden_stage;
 pub use warm::WarmJail;

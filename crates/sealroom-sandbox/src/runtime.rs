@@ -1,11 +1,6 @@
-//! A Python environment on disk: where it is, which interpreter it is for, what is in it.
-//!
-//! ```text
-//! runtime/lib/                      packages `sealroom` and `cosmian_lib_sgx`, `_sealroom.abi3.so`
-//! runtime/default/runtime.json      {"interpreter", "base_prefix", "version", ...}
-//! runtime/default/site-packages/    the locked packages
-//! ```
+//! The Python that a run gets: an interpreter, our own packages, and folders of other packages.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,16 +9,17 @@ use crate::error::SandboxError;
 use crate::job::Limits;
 use crate::spec::Start;
 
-/// The set of packages a run gets.
-const PROFILE: &str = "default";
+/// What in a variable's value stands for the run's scratch folder.
+pub const SCRATCH: &str = "$SCRATCH";
 
-/// A located runtime directory.
-#[derive(Clone, Debug)]
+/// A Python environment on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runtime {
-    root: PathBuf,
+    lib: PathBuf,
     interpreter: PathBuf,
     base_prefix: PathBuf,
-    version: String,
+    layers: Vec<PathBuf>,
+    variables: BTreeMap<String, String>,
 }
 
 /// What the interpreter says about itself, from inside the jail.
@@ -31,92 +27,75 @@ pub struct Runtime {
 pub struct RuntimeReport {
     /// Such as `3.11.7`.
     pub python_version: String,
-    /// Installed packages, sorted by name.
-    pub packages: Vec<Package>,
+    /// Names of modules that Python itself brings, sorted: what packages must not be called.
+    pub stdlib: Vec<String>,
     /// Names of the layers of the jail that hold on this machine, sorted.
     pub jail: Vec<String>,
 }
 
-/// One installed package.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Package {
-    /// As its metadata spells it.
-    pub name: String,
-    /// As its metadata spells it.
-    pub version: String,
-}
-
-#[derive(Deserialize)]
-struct Description {
-    interpreter: PathBuf,
-    base_prefix: PathBuf,
-    version: String,
-}
-
 impl Runtime {
-    /// Finds the runtime: `explicit`, `$SEALROOM_RUNTIME`, then `../runtime`, `../../runtime` and
-    /// `../share/sealroom/runtime` seen from the folder of this program.
+    /// An interpreter with its own library at `base_prefix`, and `lib`, the folder with the packages `sealroom` and
+    /// `cosmian_lib_sgx` and the module `_sealroom`. All paths absolute.
     ///
     /// # Errors
-    /// [`SandboxError::RuntimeMissing`] lists the places; a place that was named but is not one is not passed over.
-    pub fn locate(explicit: Option<&Path>) -> Result<Self, SandboxError> {
-        let named = explicit.map(Path::to_path_buf);
-        let named = named.or_else(|| std::env::var_os("SEALROOM_RUNTIME").map(PathBuf::from));
-        let tried = match named {
-            Some(root) => vec![root],
-            None => usual_places(),
-        };
-        match tried.iter().find(|root| description(root).is_file()) {
-            Some(root) => Self::open(root),
-            None => Err(SandboxError::RuntimeMissing { tried }),
-        }
-    }
-
-    /// Such as `3.11.7`, as found when the runtime was set up.
-    pub fn python_version(&self) -> &str {
-        &self.version
-    }
-
-    /// The directory itself.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    fn open(root: &Path) -> Result<Self, SandboxError> {
-        let path = description(root);
-        let invalid = |reason: String| SandboxError::RuntimeInvalid { path: path.clone(), reason };
-        let root = root.canonicalize().map_err(|e| invalid(e.to_string()))?;
-        let text = std::fs::read(&path).map_err(|e| invalid(e.to_string()))?;
-        let found: Description =
-            serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
+    /// [`SandboxError::RuntimeInvalid`] names a path that is not there, or that an argument can't carry.
+    pub fn new(lib: &Path, interpreter: &Path, base_prefix: &Path) -> Result<Self, SandboxError> {
         let resolve = |path: &Path| {
-            path.canonicalize().map_err(|e| invalid(format!("`{}`: {e}", path.display())))
+            let invalid =
+                |reason: String| SandboxError::RuntimeInvalid { path: path.to_owned(), reason };
+            let path = path.canonicalize().map_err(|error| invalid(error.to_string()))?;
+            let text = path.to_str().ok_or_else(|| invalid("it is not UTF-8".to_owned()))?;
+            // Python splits its search path there.
+            if text.contains(':') {
+                return Err(invalid("it has a colon in it".to_owned()));
+            }
+            match path.parent() {
+                Some(_) => Ok(path),
+                None => Err(invalid("it is the root directory".to_owned())),
+            }
         };
-        let base_prefix = resolve(&found.base_prefix)?;
-        if base_prefix.parent().is_none() {
-            return Err(invalid("the interpreter's prefix is the root directory".to_owned()));
-        }
         Ok(Self {
-            root,
-            interpreter: resolve(&found.interpreter)?,
-            base_prefix,
-            version: found.version,
+            lib: resolve(lib)?,
+            interpreter: resolve(interpreter)?,
+            base_prefix: resolve(base_prefix)?,
+            layers: vec![],
+            variables: BTreeMap::new(),
         })
+    }
+
+    /// The same with a further folder of packages, searched after those before it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_layer(&self, folder: &Path) -> Result<Self, SandboxError> {
+        let checked = Self::new(&self.lib, &self.interpreter, folder)?;
+        let mut with = self.clone();
+        with.layers.push(checked.base_prefix);
+        Ok(with)
+    }
+
+    /// The same with these variables in its environment. [`SCRATCH`] in a value is replaced.
+    #[must_use]
+    pub fn with_variables(&self, variables: &BTreeMap<String, String>) -> Self {
+        Self { variables: variables.clone(), ..self.clone() }
     }
 
     /// The command line of a run: isolated, no site module, no bytecode written, UTF-8 whatever the locale.
     pub(crate) fn start(&self, limits: &Limits, mode: &str) -> Start {
-        let lib = self.root.join("lib");
-        let site_packages = self.root.join(PROFILE).join("site-packages");
-        let bootstrap = lib.join("sealroom/_bootstrap.py");
+        let bootstrap = self.lib.join("sealroom/_bootstrap.py").display().to_string();
         let words = ["-I", "-S", "-B", "-X", "utf8"].map(str::to_owned).into_iter();
-        let paths = [&bootstrap, &lib, &site_packages].map(|path| path.display().to_string());
+        // Ours first: nothing that was installed can take its name.
+        let path = [&self.lib].into_iter().chain(&self.layers);
+        let path: Vec<String> = path.map(|path| path.display().to_string()).collect();
+        let args = [bootstrap, path.join(":"), mode.to_owned()];
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let wall = limits.wall.as_secs().saturating_add(10);
+        let folders = [&self.base_prefix, &self.lib].into_iter().chain(&self.layers);
         Start {
             program: self.interpreter.clone(),
-            args: words.chain(paths).chain([mode.to_owned()]).collect(),
-            readable: vec![self.base_prefix.clone(), lib, self.root.join(PROFILE)],
+            args: words.chain(args).collect(),
+            readable: folders.cloned().collect(),
+            variables: self.variables.clone(),
             memory_bytes: limits.memory_bytes,
             processes: limits.processes,
             scratch_bytes: limits.scratch_bytes,
@@ -124,17 +103,4 @@ impl Runtime {
             cpus: limits.cpus,
         }
     }
-}
-
-fn description(root: &Path) -> PathBuf {
-    root.join(PROFILE).join("runtime.json")
-}
-
-fn usual_places() -> Vec<PathBuf> {
-    let program = std::env::current_exe().and_then(|path| path.canonicalize());
-    let Some(folder) = program.ok().and_then(|path| path.parent().map(Path::to_path_buf)) else {
-        return Vec::new();
-    };
-    // Tests live one folder deeper than programs, in `deps`; the build's own layout puts `runtime` beside `release`.
-    ["../runtime", "../../runtime", "../share/sealroom/runtime"].map(|at| folder.join(at)).to_vec()
 }

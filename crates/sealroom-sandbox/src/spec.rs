@@ -1,5 +1,6 @@
 //! What the processes of a run tell each other: small JSON messages, all of them between our own programs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ pub(crate) struct Start {
     pub(crate) args: Vec<String>,
     /// Folders it may read and execute, beside the system's libraries; all at their own paths.
     pub(crate) readable: Vec<PathBuf>,
+    /// Variables of its environment, beside those that every run has.
+    pub(crate) variables: BTreeMap<String, String>,
     pub(crate) memory_bytes: u64,
     pub(crate) processes: u32,
     pub(crate) scratch_bytes: u64,

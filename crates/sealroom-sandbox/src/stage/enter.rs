@@ -112,6 +112,9 @@ pub(super) fn interpreter(
         // Those two would use folders of their own below HOME, which is the code's working directory too.
         .envs([("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")])
         .envs(["HOME", "MPLCONFIGDIR", "TMPDIR", "XDG_CACHE_HOME"].map(|name| (name, scratch)))
+        .envs(start.variables.iter().map(|(name, value)| {
+            (name, value.replace(crate::runtime::SCRATCH, &scratch.to_string_lossy()))
+        }))
         .stdin(Stdio::from(channel))
         .stdout(Stdio::from(log))
         .stderr(Stdio::from(errors));
