@@ -13,6 +13,8 @@ pub enum Group {
     Computation,
     /// Is this the code that I expect?
     Code,
+    /// Are the packages that it runs with those that I accept?
+    Packages,
     /// Are the limits within my own?
     Limits,
     /// Is the identity bound to all that?
@@ -25,6 +27,7 @@ impl fmt::Display for Group {
             Self::Hardware => "genuine hardware",
             Self::Computation => "this computation",
             Self::Code => "the code",
+            Self::Packages => "the packages",
             Self::Limits => "the limits",
             Self::Identity => "the enclave's identity",
         })

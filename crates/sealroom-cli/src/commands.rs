@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub(crate) mod account;
+pub(crate) mod advisories;
 pub(crate) mod approve;
 pub(crate) mod archive;
 pub(crate) mod audit;
@@ -12,10 +13,12 @@ pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod new;
+pub(crate) mod packages;
 pub(crate) mod profile;
 pub(crate) mod results;
 pub(crate) mod revoke;
 pub(crate) mod run;
+pub(crate) mod runtime;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod test;

@@ -23,6 +23,16 @@ pub(crate) struct Global {
 impl Global {
     /// Opens the profile; asks for its passphrase if it has one and nobody gave it.
     pub(crate) fn profile(&self) -> Result<Profile, CliError> {
+        let profile = self.profile_without_secrets()?;
+        if !profile.is_encrypted() {
+            return Ok(profile);
+        }
+        let passphrase = passphrase("Passphrase of this profile: ")?;
+        Ok(Profile::open(profile.dir(), Some(passphrase))?)
+    }
+
+    /// Opens the profile for what is not secret in it.
+    pub(crate) fn profile_without_secrets(&self) -> Result<Profile, CliError> {
         let dir = match &self.profile {
             Some(dir) => dir.clone(),
             None => etcetera::choose_base_strategy()
@@ -30,12 +40,7 @@ impl Global {
                 .config_dir()
                 .join("sealroom"),
         };
-        let profile = Profile::open(&dir, None)?;
-        if !profile.is_encrypted() {
-            return Ok(profile);
-        }
-        let passphrase = passphrase("Passphrase of this profile: ")?;
-        Ok(Profile::open(&dir, Some(passphrase))?)
+        Ok(Profile::open(&dir, None)?)
     }
 }
 

@@ -4,6 +4,7 @@
 mod commands;
 mod context;
 mod error;
+mod packages;
 mod policy;
 mod syntax;
 mod term;
@@ -42,6 +43,9 @@ enum Command {
     Audit(commands::audit::Args),
     Archive(commands::archive::Args),
     Remove(commands::archive::RemoveArgs),
+    Packages(commands::packages::Args),
+    Advisories(commands::advisories::Args),
+    Runtime(commands::runtime::Args),
     Profile(commands::profile::Args),
     Init(commands::init::Args),
     Test(commands::test::Args),
@@ -76,6 +80,9 @@ fn main() -> ExitCode {
         Command::Audit(args) => commands::audit::run(&args, &global, &term),
         Command::Archive(args) => commands::archive::run(&args, &global, &term),
         Command::Remove(args) => commands::archive::remove(&args, &global, &term),
+        Command::Packages(args) => commands::packages::run(&args, &global, &term),
+        Command::Advisories(args) => commands::advisories::run(&args, &global, &term),
+        Command::Runtime(args) => commands::runtime::run(&args, &global, &term),
         Command::Profile(args) => commands::profile::run(&args, &global, &term),
         Command::Init(args) => commands::init::run(&args, &term),
         Command::Test(args) => commands::test::run(&args, &term),

@@ -2,8 +2,9 @@
 
 use crate::error::CliError;
 use sealroom_protocol::{
-    LogDetail, LogPolicy, Policy,
+    LogDetail, LogPolicy, PackageName, Policy, RuntimeName,
     contract::{Contract, MAX_LEN},
+    package::{PackageRules, Severity},
 };
 use std::{
     fs::File,
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Limits, logs and the output contract.
+/// Limits, logs, the output contract, the runtime.
 #[derive(clap::Args)]
 pub(crate) struct PolicyArgs {
     /// What may leave a run: a file with an output contract (docs/contract.md)
@@ -47,6 +48,41 @@ pub(crate) struct PolicyArgs {
     /// Seconds that a run may take
     #[arg(long, value_name = "SECONDS")]
     max_run_seconds: Option<u64>,
+    /// The runtime that the code runs in: which Python, and which packages come with it
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub(crate) runtime: RuntimeName,
+    #[command(flatten)]
+    pub(crate) packages: PackageArgs,
+}
+
+/// What packages may be there.
+#[derive(clap::Args)]
+pub(crate) struct PackageArgs {
+    /// A package of the code that may be built from source, in the jail; once for each [default: wheels alone]
+    #[arg(long, value_name = "PACKAGE")]
+    allow_source: Vec<PackageName>,
+    /// A package that must not be there; once for each
+    #[arg(long, value_name = "PACKAGE")]
+    forbid_package: Vec<PackageName>,
+    /// A licence that no package may have, such as `GPL` or `AGPL-3`; once for each
+    #[arg(long, value_name = "LICENCE")]
+    forbid_license: Vec<String>,
+    /// Refuse packages with known vulnerabilities of this severity or above: `low`, `medium`, `high`, `critical`
+    ///
+    /// Whoever verifies looks them up in the advisories that it has imported.
+    #[arg(long, value_name = "SEVERITY")]
+    refuse_advisories: Option<Severity>,
+}
+
+impl PackageArgs {
+    pub(crate) fn rules(&self) -> PackageRules {
+        PackageRules {
+            forbid: self.forbid_package.iter().cloned().collect(),
+            forbid_licenses: self.forbid_license.iter().cloned().collect(),
+            refuse_advisories: self.refuse_advisories,
+            allow_source: self.allow_source.iter().cloned().collect(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -80,6 +116,8 @@ impl PolicyArgs {
             max_scratch_bytes: self.max_scratch_bytes.unwrap_or(default.max_scratch_bytes),
             max_run_seconds: self.max_run_seconds.unwrap_or(default.max_run_seconds),
             output: contract.unwrap_or_default(),
+            runtime: self.runtime.clone(),
+            packages: self.packages.rules(),
             ..default
         })
     }

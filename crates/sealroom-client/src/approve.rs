@@ -54,7 +54,7 @@ impl Session<'_> {
         verified: Option<Digest>,
     ) -> Result<Verification, ClientError> {
         let account = self.profile.account()?;
-        let memory = self.profile.memory(id)?;
+        let (memory, advisories) = (self.profile.memory(id)?, self.profile.advisories()?);
         let mut keys = Vec::new();
         for role in Role::ALL {
             match self.profile.keys(id, role) {
@@ -71,6 +71,8 @@ impl Session<'_> {
             public_key: acceptance.public_key,
             created: memory.created.as_ref(),
             pushed_code: is_code_provider.then_some(memory.code.as_slice()),
+            pushed_lock: memory.lock.as_ref().filter(|_| is_code_provider),
+            advisories: advisories.as_ref(),
             code_digest: acceptance.code_digest,
             verified,
             bounds: &self.profile.bounds()?,

@@ -51,6 +51,12 @@ pub fn describe(event: &Event) -> String {
             let digest = sealroom_protocol::code::code_digest(files);
             format!("pushed code: {} files, digest {digest}", files.len())
         }
+        Event::EnvironmentLocked { lock } => {
+            format!("locked {} packages beside the runtime `{}`", lock.packages.len(), lock.runtime)
+        }
+        Event::EnvironmentRefused { reason } => {
+            format!("refused the code: {}", visible(&reason.replace('\n', " ")))
+        }
         Event::CodeReset => "took the code back".to_owned(),
         Event::IdentityPublished { manifest, .. } => {
             let digest = sealroom_protocol::Digest::of(manifest.as_bytes());

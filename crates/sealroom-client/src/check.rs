@@ -1,12 +1,15 @@
 //! Verifying: is this enclave what I think it is? Pure: what is known comes in, a verdict comes out.
 
+use sealroom_advisories::Advisories;
 use sealroom_attest::{Check, Group, Verdict};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, JailLevel, JailPart, LogPolicy, Manifest,
+    CodeFile, ComputationId, Digest, Email, JailLevel, JailPart, Lock, LogPolicy, Manifest,
     ParticipantId, Policy, PublicKey, Role, Suite, api,
     code::code_digest,
     manifest::{CanonicalManifest, ParticipantPart},
 };
+
+pub mod packages;
 
 /// What a participant knows, and what it accepts.
 #[derive(Debug)]
@@ -25,6 +28,10 @@ pub struct Expectation<'a> {
     pub pushed_code: Option<&'a [CodeFile]>,
     /// The digest of the code that it was told, if it was.
     pub code_digest: Option<Digest>,
+    /// The packages that it pushed with its code, if it is the code provider and there are any.
+    pub pushed_lock: Option<&'a Lock>,
+    /// Known vulnerabilities, if it has imported any.
+    pub advisories: Option<&'a Advisories>,
     /// The manifest that it looked at before, if it did.
     pub verified: Option<Digest>,
     /// The widest limits that it agrees to.
@@ -73,6 +80,7 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
     checks.extend(expected.created.map(|created| check_roster(manifest, created)));
     checks.extend(expected.verified.map(|seen| check_unchanged(seen, canonical.digest())));
     checks.push(check_code(manifest, expected));
+    checks.extend(packages::check(manifest, expected));
     let suites = manifest.participants();
     checks.extend(suites.filter_map(|(id, part)| check_suite(id, part, expected.bounds)));
     checks.push(check_limits(manifest, expected));
@@ -181,7 +189,7 @@ fn check_roster(manifest: &Manifest, created: &api::NewComputation) -> Check {
         && listed(Role::DataProvider) == created.data_providers_emails.iter().collect::<Vec<_>>()
         && listed(Role::ResultConsumer)
             == created.result_consumers_emails.iter().collect::<Vec<_>>()
-        && manifest.policy == created.policy
+        && manifest.policy == created.policy.clone().unwrap_or_default()
         && manifest.computation.dev_mode == created.dev_mode;
     if same {
         let text = "participants and limits are those that you named";

@@ -3,11 +3,12 @@
 use crate::{ClientError, Observed, Progress, Session};
 use sealroom_http::{Body, Method};
 use sealroom_protocol::{
-    CodeFile, CodePath, ComputationId, Digest, FileContext, FileKind, Role,
+    CodeFile, CodePath, ComputationId, Digest, FileContext, FileKind, Lock, Role,
     api::Computation,
     archive::{self, ArchiveWriter, Clear},
     code::{ENTRYPOINT, code_digest},
     manifest::CanonicalManifest,
+    package::LOCK_FILE,
 };
 use sealroom_seal::stream::{SealReader, sealed_len};
 use std::{
@@ -19,6 +20,15 @@ use std::{
 /// Most bytes of clear files that are shown, and largest archive that is read for it.
 const MAX_CLEAR: u64 = 64 << 20;
 const MAX_ARCHIVE: u64 = archive::MAX_TOTAL + (64 << 20);
+
+/// Packages that the code adds, and where their files are, in the order of the lock.
+#[derive(Clone, Copy, Debug)]
+pub struct AddedPackages<'a> {
+    /// The lock.
+    pub lock: &'a Lock,
+    /// The files.
+    pub files: &'a [PathBuf],
+}
 
 /// A file of a code folder.
 #[derive(Clone, Debug)]
@@ -80,7 +90,8 @@ pub fn list_folder(folder: &Path) -> Result<Vec<SourceFile>, ClientError> {
 }
 
 impl Session<'_> {
-    /// Seals every file of `folder` but `run.py` and `requirements.txt`, and uploads them.
+    /// Seals every file of `folder` but those that everybody must read, and uploads them, after the packages that
+    /// they add.
     /// Returns the files as they are stored now.
     ///
     /// # Errors
@@ -89,10 +100,13 @@ impl Session<'_> {
         &self,
         id: ComputationId,
         folder: &Path,
+        packages: Option<AddedPackages<'_>>,
         progress: &dyn Progress,
     ) -> Result<Vec<CodeFile>, ClientError> {
         let keys = self.profile.keys(id, Role::CodeProvider)?;
-        let sources = list_folder(folder)?;
+        let mut sources = list_folder(folder)?;
+        // The one that is sent is the one that was checked.
+        sources.retain(|source| source.path.as_str() != LOCK_FILE);
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| ClientError::Io { path, source }
@@ -119,6 +133,13 @@ impl Session<'_> {
             };
             added.map_err(io(&source.file))?;
         }
+        if let Some(packages) = packages {
+            self.push_packages(id, packages, progress)?;
+            let text = packages.lock.to_text();
+            let path = LOCK_FILE.parse()?;
+            let added = writer.add(&path, false, text.len() as u64, text.as_bytes());
+            added.map_err(io(Path::new(LOCK_FILE)))?;
+        }
         let temp = std::env::temp_dir();
         let mut spool = writer.finish().map_err(io(&temp))?;
         let len = spool.stream_position().map_err(io(&temp))?;
@@ -134,8 +155,33 @@ impl Session<'_> {
         progress.end();
         sent?;
         let remembered = files.clone();
-        self.profile.remember(id, |memory| memory.code = remembered)?;
+        let lock = packages.map(|packages| packages.lock.clone());
+        self.profile.remember(id, |memory| {
+            memory.code = remembered;
+            memory.lock = lock;
+        })?;
         Ok(files)
+    }
+
+    /// Uploads the files of packages, ahead of the code that asks for them.
+    fn push_packages(
+        &self,
+        id: ComputationId,
+        packages: AddedPackages<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), ClientError> {
+        for (package, path) in packages.lock.packages.iter().zip(packages.files) {
+            let io = |source| ClientError::Io { path: path.clone(), source };
+            let file = File::open(path).map_err(io)?;
+            progress.begin(package.file.as_str(), package.size);
+            let mut reader = Observed { inner: &file, progress };
+            let body = Body::Stream { len: package.size, reader: &mut reader };
+            let rest = format!("/packages/{}", package.sha256);
+            let sent = self.http.call(Method::PUT, &Self::path(id, &rest), body);
+            progress.end();
+            sent?;
+        }
+        Ok(())
     }
 
     /// Takes the code back. The enclave identity goes with it: everybody approves again.
@@ -144,7 +190,10 @@ impl Session<'_> {
     /// What the server says, and those of the profile.
     pub fn reset_code(&self, id: ComputationId) -> Result<(), ClientError> {
         self.delete(id, "/code")?;
-        self.profile.remember(id, |memory| memory.code.clear())
+        self.profile.remember(id, |memory| {
+            memory.code.clear();
+            memory.lock = None;
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong on the participant's side, each with what to do about it.
 
+use sealroom_advisories::DatabaseError;
 use sealroom_attest::Verdict;
 use sealroom_http::HttpError;
 use sealroom_protocol::{
@@ -96,6 +97,9 @@ pub enum ClientError {
     /// The event log does not hold together.
     #[error("the audit log is refused: {0}")]
     Audit(String),
+    /// Imported advisories that can't be read.
+    #[error(transparent)]
+    Advisories(#[from] DatabaseError),
     /// The safety words are missing.
     #[error("the safety words are missing")]
     NoWords,
@@ -143,6 +147,7 @@ impl ClientError {
             Self::BadCode(_) => "do not approve; tell the owner what the server shows",
             Self::NoResults(_) => "see what happened with `sealroom status`",
             Self::Audit(_) => "tell the other participants: the server shows an altered history",
+            Self::Advisories(_) => "import them again with `sealroom advisories import FILE`",
             Self::NoWords => "ask the owner for the three words, and give them with `--words`",
         };
         Some(text.to_owned())

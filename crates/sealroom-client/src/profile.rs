@@ -5,14 +5,16 @@
 //!   account.json                     server and e-mail
 //!   secrets.json | secrets.age       refresh token and keys; with a passphrase, an age file
 //!   policy.json                      optional: the widest limits that this participant agrees to
+//!   advisories.json                  optional: known vulnerabilities, as they were imported
 //!   computations/UUID.json           what was pushed, approved and seen
 //! ```
 //! Folders are 0700 and files 0600. Every change is written beside and moved into place, under a lock,
 //! so that two commands at once, or one that is killed, leave no half-written file.
 
 use crate::ClientError;
+use sealroom_advisories::Advisories;
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, InventoryEntry, Policy, PublicKey, Role,
+    CodeFile, ComputationId, Digest, Email, InventoryEntry, Lock, Policy, PublicKey, Role,
     api::{Head, NewComputation},
 };
 use sealroom_seal::{FileKey, sign::SigningKey};
@@ -101,6 +103,9 @@ pub struct Memory {
     /// The code as it was pushed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code: Vec<CodeFile>,
+    /// The packages that were pushed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// The data as it was pushed, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<InventoryEntry>,
@@ -261,6 +266,24 @@ impl Profile {
     /// [`ClientError::Damaged`] if the file is no policy.
     pub fn bounds(&self) -> Result<Policy, ClientError> {
         Ok(self.load("policy.json")?.unwrap_or_default())
+    }
+
+    /// Known vulnerabilities, if any were imported.
+    ///
+    /// # Errors
+    /// [`ClientError::Advisories`] if what was imported can't be read.
+    pub fn advisories(&self) -> Result<Option<Advisories>, ClientError> {
+        let path = self.advisories_file();
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Advisories::load(&path)?))
+    }
+
+    /// Where imported advisories are.
+    #[must_use]
+    pub fn advisories_file(&self) -> PathBuf {
+        self.dir.join("advisories.json")
     }
 
     /// What is remembered of a computation.

@@ -3,8 +3,8 @@
 use crate::{ClientError, Profile, profile::Account};
 use sealroom_http::{Body, Client, Method, RefreshToken};
 use sealroom_protocol::{
-    ComputationId, PublicKey, Role, Suite,
-    api::{Computation, Head, NewComputation, Participant, Registration},
+    ComputationId, PublicKey, Role, RuntimeName, Suite,
+    api::{self, Computation, Head, NewComputation, Participant, Registration},
     receipt::RunStatus,
     text::visible,
 };
@@ -24,7 +24,7 @@ pub struct Session<'a> {
 /// What the server says, and those of the profile.
 pub fn login(profile: &Profile, server: &str, token: RefreshToken) -> Result<Account, ClientError> {
     let http = Client::new(server, Some(token.clone()))?;
-    let me: sealroom_protocol::api::Account = http.get("/me")?;
+    let me: api::Account = http.get("/me")?;
     let account = Account { server: http.base().to_owned(), email: me.email };
     profile.set_account(&account, &token)?;
     Ok(account)
@@ -55,6 +55,22 @@ impl<'a> Session<'a> {
         self.profile.set_words(computation.uuid, &words)?;
         self.profile.remember(computation.uuid, |memory| memory.created = Some(new.clone()))?;
         Ok((computation, words))
+    }
+
+    /// A runtime, as the server describes it. What of it matters is in the manifest, by the enclave's word.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn runtime(&self, name: &RuntimeName) -> Result<api::Runtime, ClientError> {
+        Ok(self.http.get(&format!("/runtimes/{name}"))?)
+    }
+
+    /// The runtimes that code can run in.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn runtimes(&self) -> Result<Vec<api::Runtime>, ClientError> {
+        Ok(self.http.get("/runtimes")?)
     }
 
     /// The computations that concern this account.

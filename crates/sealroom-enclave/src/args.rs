@@ -15,7 +15,10 @@ Options:
       --server URL         the server to work for
       --token-file FILE    refresh token of kind `enclave` (`sealroom account add --kind enclave`)
       --work-dir DIR       where a folder for ciphertext is made meanwhile [default: the system's temporary folder]
-      --runtime DIR        the Python environment [default: the one that `make setup` made]
+      --runtimes DIR       the folder of Python runtimes [default: the one that `make setup` made]
+      --cache-dir DIR      where packages of computations are kept, by content; like the runtimes, a place that nobody
+                           else may change: in memory, or this machine's own disk [default: `cache` in the runtimes]
+      --cache-bytes N      what of it is kept at most when nobody uses it [default: 20 GiB]
       --attester KIND      `auto` or `simulated` [default: auto]
       --require-jail LEVEL do not start with less of a jail than `full`, `walled` or `minimum` [default: minimum]
       --id UUID            its name in logs and leases [default: a fresh one]
@@ -35,7 +38,9 @@ pub(crate) struct RunArgs {
     pub(crate) server: String,
     pub(crate) token_file: PathBuf,
     pub(crate) work_dir: Option<PathBuf>,
-    pub(crate) runtime: Option<PathBuf>,
+    pub(crate) runtimes: Option<PathBuf>,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) cache_bytes: u64,
     pub(crate) attester: String,
     pub(crate) require_jail: JailLevel,
     pub(crate) id: EnclaveId,
@@ -44,7 +49,8 @@ pub(crate) struct RunArgs {
 pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     use lexopt::prelude::*;
     let mut parser = lexopt::Parser::from_env();
-    let (mut server, mut token_file, mut work_dir, mut runtime) = (None, None, None, None);
+    let (mut server, mut token_file, mut work_dir, mut runtimes) = (None, None, None, None);
+    let (mut cache_dir, mut cache_bytes) = (None, 20 << 30);
     let (mut attester, mut id) = ("auto".to_owned(), Uuid::new_v4());
     let mut require_jail = JailLevel::Minimum;
     let mut run = false;
@@ -54,7 +60,9 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("server") => server = Some(parser.value()?.string()?),
             Long("token-file") => token_file = Some(path(parser.value()?)),
             Long("work-dir") => work_dir = Some(path(parser.value()?)),
-            Long("runtime") => runtime = Some(path(parser.value()?)),
+            Long("runtimes") => runtimes = Some(path(parser.value()?)),
+            Long("cache-dir") => cache_dir = Some(path(parser.value()?)),
+            Long("cache-bytes") => cache_bytes = parser.value()?.parse()?,
             Long("attester") => attester = parser.value()?.string()?,
             Long("require-jail") => require_jail = parser.value()?.parse()?,
             Long("id") => id = parser.value()?.parse()?,
@@ -75,7 +83,9 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
         server: server.ok_or("--server is missing")?,
         token_file: token_file.ok_or("--token-file is missing")?,
         work_dir,
-        runtime,
+        runtimes,
+        cache_dir,
+        cache_bytes,
         attester,
         require_jail,
         id: EnclaveId(id),

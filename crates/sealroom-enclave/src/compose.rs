@@ -1,15 +1,13 @@
 //! The manifest: made here, from what the server handed over, and enforced here. Pure.
 
-use crate::lock;
 use sealroom_lifecycle::State;
 use sealroom_protocol::{
-    CodeFile, Digest, EvidenceKind, JailPart, Manifest, PublicKey, Suite,
+    CodeFile, EvidenceKind, JailPart, Manifest, PublicKey, Suite,
     manifest::{
         CanonicalManifest, ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart,
         VERSION as MANIFEST_VERSION,
     },
 };
-use sealroom_sandbox::RuntimeReport;
 use std::collections::BTreeSet;
 
 /// The version of this program.
@@ -26,23 +24,20 @@ pub(crate) enum ComposeError {
     SharedKey,
     #[error("the policy can't be enforced")]
     Policy(#[from] sealroom_protocol::policy::PolicyError),
-    #[error("the Python environment is not what its lock file says")]
-    Lock(#[from] lock::LockError),
 }
 
-/// What the runtime is, as this machine found it.
-pub(crate) struct Environment<'a> {
-    pub(crate) report: &'a RuntimeReport,
-    pub(crate) profile: &'a str,
-    /// The lock file's text.
-    pub(crate) lock: &'a str,
+/// What this machine has found and made ready.
+pub(crate) struct Found {
+    pub(crate) environment: EnvironmentPart,
+    /// The layers of its jail.
+    pub(crate) jail: Vec<String>,
     pub(crate) attester: EvidenceKind,
 }
 
 pub(crate) fn manifest(
     state: &State,
     code: Vec<CodeFile>,
-    environment: &Environment<'_>,
+    found: Found,
 ) -> Result<CanonicalManifest, ComposeError> {
     state.policy.check()?;
     let participant = |p: &sealroom_lifecycle::state::Participant| match p.registered {
@@ -59,8 +54,6 @@ pub(crate) fn manifest(
     if keys.len() != state.participants.len() {
         return Err(ComposeError::SharedKey);
     }
-    let report = environment.report;
-    let packages = lock::packages(&report.packages, environment.lock)?;
     Ok(Manifest {
         version: MANIFEST_VERSION.to_owned(),
         computation: ComputationPart {
@@ -72,17 +65,12 @@ pub(crate) fn manifest(
         },
         participants: state.participants.iter().map(participant).collect::<Result<_, _>>()?,
         code,
-        environment: EnvironmentPart {
-            profile: environment.profile.to_owned(),
-            python: report.python_version.clone(),
-            lock_sha256: Digest::of(environment.lock.as_bytes()),
-            packages,
-        },
+        environment: found.environment,
         policy: state.policy.clone(),
         runtime: RuntimePart {
             enclave: VERSION.to_owned(),
-            attester: environment.attester,
-            jail: JailPart::of(report.jail.clone()),
+            attester: found.attester,
+            jail: JailPart::of(found.jail),
         },
     }
     .canonical())

@@ -6,7 +6,8 @@
 //!
 //! - [`session`]: one computation from claim to end
 //! - [`server`]: the calls to the server
-//! - [`compose`], [`lock`]: the manifest, made from what the server handed over and what is installed
+//! - [`environment`], [`compose`]: the packages, and the manifest, made from what the server handed over and what is
+//!   there
 //! - [`identity`], [`attester`]: fresh keys, and evidence for them
 //! - [`release`]: opening the participants' keys
 //! - [`fetch`]: ciphertext onto the local disk
@@ -17,11 +18,11 @@
 mod args;
 mod attester;
 mod compose;
+mod environment;
 mod fetch;
 mod formats;
 mod heartbeat;
 mod identity;
-mod lock;
 mod release;
 mod results;
 mod run;
@@ -31,9 +32,11 @@ mod stop;
 mod withdrawal;
 
 use anyhow::Context as _;
+use environment::Machine;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use sealroom_packages::{Runtimes, Store};
 use sealroom_protocol::{JailLevel, JailPart};
-use sealroom_sandbox::{Launcher, Runtime};
+use sealroom_sandbox::Launcher;
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
@@ -80,13 +83,13 @@ fn usage_error(problem: &str) -> ExitCode {
 
 fn start(args: &args::RunArgs) -> anyhow::Result<()> {
     no_core_dumps().context("cannot switch core dumps off")?;
-    let runtime = Runtime::locate(args.runtime.as_deref())?;
+    let runtimes = Runtimes::locate(args.runtimes.as_deref())?;
     // Before anything secret exists: what the launcher never had it can't lose.
     let launcher = Launcher::start()?;
     // Now, so that no run inherits it: code and inputs are a descriptor each.
     raise_open_files();
-    let report = launcher.probe(&runtime).context("the Python environment does not work")?;
-    let jail = JailPart::of(report.jail.clone());
+    let found = Machine::look(&runtimes, &launcher)?;
+    let jail = JailPart::of(found.jail.clone());
     if jail.level < args.require_jail {
         let (level, lacks) = (jail.level, jail.missing.join(", "));
         anyhow::bail!(
@@ -100,9 +103,17 @@ fn start(args: &args::RunArgs) -> anyhow::Result<()> {
             jail.missing.join(", ")
         );
     }
-    tracing::info!(id = %args.id, python = %report.python_version, "enclave is ready");
-    let setting =
-        session::Setting { args, launcher: &launcher, runtime: &runtime, report: &report };
+    let cache = args.cache_dir.clone().unwrap_or_else(|| runtimes.usual_cache());
+    let store = Store::open(&cache)
+        .with_context(|| format!("cannot use `{}` for packages", cache.display()))?;
+    tracing::info!(id = %args.id, runtimes = %found.list(), "enclave is ready");
+    let setting = session::Setting {
+        args,
+        launcher: &launcher,
+        runtimes: &runtimes,
+        store: &store,
+        machine: &found,
+    };
     session::serve_one(&setting)
 }
 

@@ -145,6 +145,7 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
             started_at,
             ended_at,
             status: status.clone(),
+            sbom: Some(session.sbom),
             inputs: products.inputs.clone(),
             results: results.map(|(result, _)| result.clone()).collect(),
             logs: logs.clone(),
@@ -271,7 +272,7 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
     products.closed = false;
     let outcome = match session.warm.take() {
         Some(warm) => setting.launcher.run_in(warm, job)?,
-        None => setting.launcher.run(setting.runtime, job)?,
+        None => setting.launcher.run(&session.environment.runtime, job)?,
     };
     products.closed = true;
     products.killed = matches!(outcome.exit, Exit::Cancelled);

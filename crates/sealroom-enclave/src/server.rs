@@ -6,10 +6,10 @@ use sealroom_lifecycle::{
     EnclaveId,
     wire::{
         Claim, ClaimRequest, Events, FinishRun, JudgeKey, KeyDestroyed, LEASE_HEADER,
-        PublishIdentity, RunNumber,
+        PublishIdentity, RefuseEnvironment, RunNumber,
     },
 };
-use sealroom_protocol::{EvidenceKind, FileName, ParticipantId};
+use sealroom_protocol::{Digest, EvidenceKind, FileName, ParticipantId, RuntimeName};
 use std::{fs::File, io::Read};
 
 /// The server, before a claim.
@@ -41,9 +41,10 @@ impl Server {
         &self,
         enclave: EnclaveId,
         attester: EvidenceKind,
+        runtimes: &[RuntimeName],
     ) -> Result<Option<Claim>, HttpError> {
         let version = crate::compose::VERSION.to_owned();
-        let request = ClaimRequest { enclave, version, attester };
+        let request = ClaimRequest { enclave, version, attester, runtimes: runtimes.to_vec() };
         let body = Body::json(&request);
         let response = self.client.call(Method::POST, "/enclave/claims", body)?;
         match response.status().as_u16() {
@@ -94,10 +95,21 @@ impl Leased {
         self.download(&format!("/data/{}/{}", provider.index, path_component(name.as_str())))
     }
 
+    /// The file of a package that the code adds.
+    pub(crate) fn package(&self, sha256: &Digest) -> Result<impl Read + use<>, HttpError> {
+        self.download(&format!("/packages/{sha256}"))
+    }
+
     fn download(&self, rest: &str) -> Result<impl Read + use<>, HttpError> {
         let response = self.client.call(Method::GET, &self.path(rest), Body::Empty)?;
         // As long as it says it is: the caller stops at the length that it expects.
         Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
+    /// Says that there can be no environment for the code.
+    pub(crate) fn refuse_environment(&self, reason: String) -> Result<(), HttpError> {
+        let body = RefuseEnvironment { reason };
+        self.send(Method::POST, "/environment/refuse", Body::json(&body))
     }
 
     pub(crate) fn publish_identity(&self, identity: &PublishIdentity) -> Result<(), HttpError> {

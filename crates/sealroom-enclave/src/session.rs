@@ -3,7 +3,8 @@
 use crate::{
     args::RunArgs,
     attester::{self, Attester},
-    compose::{self, Environment},
+    compose::{self, Found},
+    environment::{self, Machine},
     fetch,
     heartbeat::Heartbeat,
     identity::Identity,
@@ -20,12 +21,10 @@ use sealroom_lifecycle::{
     state::{ChainError, Closed},
     wire::{Claim, JudgeKey, KeyDestroyed, PublishIdentity},
 };
-use sealroom_protocol::{Role, Timestamp, contract::Terms, manifest::CanonicalManifest};
-use sealroom_sandbox::{Launcher, Runtime, RuntimeReport, WarmJail};
+use sealroom_packages::{Environment, Runtimes, Store};
+use sealroom_protocol::{Digest, Role, Timestamp, contract::Terms, manifest::CanonicalManifest};
+use sealroom_sandbox::{Launcher, WarmJail};
 use std::{cell::Cell, fs, path::Path, sync::Arc, thread, time::Duration};
-
-/// The runtime profile that runs get.
-const PROFILE: &str = "default";
 
 /// How often a record of destruction is tried before the process ends.
 const RECORD_TRIES: usize = 10;
@@ -34,8 +33,10 @@ const RECORD_TRIES: usize = 10;
 pub(crate) struct Setting<'a> {
     pub(crate) args: &'a RunArgs,
     pub(crate) launcher: &'a Launcher,
-    pub(crate) runtime: &'a Runtime,
-    pub(crate) report: &'a RuntimeReport,
+    pub(crate) runtimes: &'a Runtimes,
+    /// Where packages of computations are kept.
+    pub(crate) store: &'a Store,
+    pub(crate) machine: &'a Machine,
 }
 
 /// A computation whose identity this process holds.
@@ -46,6 +47,10 @@ pub(crate) struct Session<'a> {
     pub(crate) work_dir: &'a Path,
     pub(crate) state: State,
     pub(crate) code: fetch::Code,
+    /// What the code runs with.
+    pub(crate) environment: Environment,
+    /// Of its bill of materials.
+    pub(crate) sbom: Digest,
     pub(crate) manifest: CanonicalManifest,
     pub(crate) identity: Identity,
     /// What may leave a run.
@@ -73,7 +78,7 @@ pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
     let server = Server::new(&args.server, RefreshToken::new(&token))?;
     let attester = attester::choose(&args.attester)?;
     let work_dir = work_dir(args.work_dir.as_deref()).context("cannot make a work folder")?;
-    let claim = wait_for_claim(&server, args, attester.as_ref())?;
+    let claim = wait_for_claim(&server, setting, attester.as_ref())?;
     tracing::info!(computation = %claim.computation, "took on a computation");
     let leased = Arc::new(server.leased(&claim)?);
     let lease = Duration::from_secs(claim.lease_seconds.clamp(1, 3600));
@@ -93,11 +98,11 @@ pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
 
 fn wait_for_claim(
     server: &Server,
-    args: &RunArgs,
+    setting: &Setting<'_>,
     attester: &dyn Attester,
 ) -> anyhow::Result<Claim> {
     loop {
-        match server.claim(args.id, attester.kind()) {
+        match server.claim(setting.args.id, attester.kind(), &setting.machine.runtimes) {
             Ok(Some(claim)) => return Ok(claim),
             Ok(None) => {}
             Err(error @ HttpError::Unreachable { .. }) => {
@@ -129,13 +134,18 @@ impl<'a> Session<'a> {
         let expected = (stored.files.as_slice(), stored.archive);
         let code = fetch::code(server.code()?, suite.into(), work_dir, expected)
             .context("the code is refused")?;
-        let environment = Environment {
-            report: setting.report,
-            profile: PROFILE,
-            lock: &lock_file(setting.runtime)?,
+        let Setting { launcher, runtimes, store, machine, args } = *setting;
+        let ready = machine.ready(runtimes, &state.policy.runtime, launcher)?;
+        let kept = (store, args.cache_bytes);
+        let environment =
+            environment::prepare(&state, ready, kept, (launcher, stop.flag()), &server)?;
+        let found = Found {
+            environment: environment.part.clone(),
+            jail: machine.jail.clone(),
             attester: attester.kind(),
         };
-        let manifest = compose::manifest(&state, code.files.clone(), &environment)?;
+        let sbom = Digest::of(&sealroom_packages::sbom::cyclonedx(&environment.part));
+        let manifest = compose::manifest(&state, code.files.clone(), found)?;
         if state.dev_mode {
             tracing::warn!("DEVELOPMENT MODE: this computation protects nothing");
         }
@@ -155,6 +165,8 @@ impl<'a> Session<'a> {
             work_dir,
             state,
             code,
+            environment,
+            sbom,
             manifest,
             identity,
             terms,
@@ -217,8 +229,11 @@ impl<'a> Session<'a> {
         if warm.is_some() || !awaited {
             return self.warm.set(warm);
         }
-        let Setting { launcher, runtime, .. } = self.setting;
-        match launcher.warm(runtime, &run::limits(&self.manifest.manifest().policy), &[]) {
+        match self.setting.launcher.warm(
+            &self.environment.runtime,
+            &run::limits(&self.manifest.manifest().policy),
+            &[],
+        ) {
             Ok(warm) => self.warm.set(Some(warm)),
             // The run will say what is wrong, or have a jail of its own.
             Err(error) => tracing::warn!("no jail can be made ready: {error}"),
@@ -312,12 +327,6 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
-}
-
-/// The lock file that set-up has put beside the packages which it installed from it.
-fn lock_file(runtime: &Runtime) -> anyhow::Result<String> {
-    let path = runtime.root().join(PROFILE).join("requirements.lock");
-    fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// Folds the log as far as it goes now; long ones come in pages.

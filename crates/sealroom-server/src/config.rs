@@ -1,8 +1,12 @@
 //! How the server is started. Everything has a default that works on one machine.
 
-use crate::git::GITHUB;
-use sealroom_protocol::JailLevel;
+use crate::{
+    git::GITHUB,
+    problem::{Answer, Failure},
+};
+use sealroom_protocol::{JailLevel, RuntimeName, api};
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -65,6 +69,43 @@ impl GitAccess {
     }
 }
 
+/// What code can run in, as the server tells it to those who ask.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// The runtimes; none if enclaves elsewhere have them.
+    pub runtimes: Vec<api::Runtime>,
+    /// Those that can't be had here, each with its reason.
+    pub absent: BTreeMap<RuntimeName, String>,
+    /// The runtime of computations that clients of 2022 create.
+    pub runtime_2022: RuntimeName,
+    /// Where uv and pip are, with which packages are resolved for clients of 2022; on the system's path if absent.
+    pub tools: Option<PathBuf>,
+}
+
+impl Offer {
+    /// Refuses a runtime that nobody here can run code in.
+    pub(crate) fn must_have(&self, name: &RuntimeName) -> Answer<()> {
+        let known = self.runtimes.iter().any(|runtime| runtime.name == *name);
+        // Enclaves that dial in may have what we know nothing of.
+        let elsewhere = self.runtimes.is_empty() && self.absent.is_empty();
+        if known || elsewhere { Ok(()) } else { Err(self.lacks(name)) }
+    }
+
+    pub(crate) fn lacks(&self, name: &RuntimeName) -> Failure {
+        let detail = match self.absent.get(name) {
+            Some(reason) => format!("the server cannot run code in `{name}`: {reason}"),
+            None => format!("the server has no runtime `{name}`"),
+        };
+        let known = self.runtimes.iter().map(|runtime| format!("`{}`", runtime.name));
+        let known: Vec<String> = known.collect();
+        let hint = match known.as_slice() {
+            [] => "ask its operator which runtimes its enclaves have".to_owned(),
+            known => format!("choose one of {}", known.join(", ")),
+        };
+        Failure::invalid(detail, hint)
+    }
+}
+
 /// How the server is started.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -81,8 +122,12 @@ pub struct Config {
     pub local_enclaves: LocalEnclaves,
     /// The enclave program; `sealroom-enclave` beside the running program if absent.
     pub enclave_program: Option<PathBuf>,
-    /// The Python environment, passed to local enclaves; they look for it themselves if absent.
-    pub runtime: Option<PathBuf>,
+    /// The folder of Python runtimes, passed to local enclaves; they look for it themselves if absent.
+    pub runtimes: Option<PathBuf>,
+    /// Where local enclaves keep packages of computations; beside the runtimes if absent.
+    pub cache_dir: Option<PathBuf>,
+    /// What code can run in.
+    pub offer: Offer,
     /// The least jail that local enclaves start with; they take what there is if absent.
     pub require_jail: Option<JailLevel>,
     /// Whether code is fetched from GitHub; it is not if absent.
@@ -117,7 +162,9 @@ impl Config {
             blobs: None,
             local_enclaves: LocalEnclaves::Max(16),
             enclave_program: None,
-            runtime: None,
+            runtimes: None,
+            cache_dir: None,
+            offer: Offer::default(),
             require_jail: None,
             code_from_git: None,
             max_upload_bytes: 64 << 30,

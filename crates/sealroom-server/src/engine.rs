@@ -183,6 +183,18 @@ impl Engine {
         .await
     }
 
+    /// Stages a package for code that is to come.
+    pub(crate) async fn stage_package(&self, file: File) -> Answer<bool> {
+        let engine = self.clone();
+        detached(async move {
+            let mut write = engine.db().write().await?;
+            let new = files::insert(&mut write, &file).await?;
+            write.commit().await?;
+            Ok(new)
+        })
+        .await
+    }
+
     /// The records after `after`; waits up to `wait` for one if there is none.
     pub(crate) async fn records_after(
         &self,

@@ -28,6 +28,7 @@ mod form;
 mod git;
 mod metrics;
 mod net;
+mod packages;
 mod problem;
 mod routes;
 mod server;
@@ -40,6 +41,6 @@ mod upload;
 mod view;
 
 pub use auth::AccountKind;
-pub use config::{Config, GitAccess, LocalEnclaves};
+pub use config::{Config, GitAccess, LocalEnclaves, Offer};
 pub use error::ServeError;
 pub use server::{add_account, openapi, serve};

@@ -10,6 +10,7 @@ mod data;
 mod enclave;
 mod enclave_runs;
 mod keys;
+mod packages;
 mod runs;
 mod system;
 
@@ -69,6 +70,7 @@ pub(crate) fn all() -> (Router<App>, String) {
         .merge(computations::routes())
         .merge(code::routes())
         .merge(data::routes())
+        .merge(packages::routes())
         .merge(client_2022::routes())
         .merge(keys::routes())
         .merge(runs::routes())

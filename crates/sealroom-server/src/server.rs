@@ -8,7 +8,9 @@ use crate::{
     engine::Engine,
     git::Fetcher,
     metrics::Metrics,
-    net, routes, setup,
+    net,
+    packages::Resolver,
+    routes, setup,
     supervisor::Supervisor,
     sweeper,
 };
@@ -27,6 +29,7 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
     pub(crate) git: Fetcher,
+    pub(crate) resolver: Resolver,
     pub(crate) openapi: String,
     /// Long polls and event streams end with it.
     pub(crate) stop: CancellationToken,
@@ -101,12 +104,14 @@ async fn run(
     let metrics = Metrics::new().map_err(|error| ServeError::Stored(error.to_string()))?;
     let (router, openapi) = routes::all();
     let (grace, claimed) = (config.grace, tokio::sync::Notify::new());
+    let resolver = Resolver::new(&config);
     let app = App(Arc::new(Parts {
         config,
         engine: engine.clone(),
         tokens,
         metrics,
         git,
+        resolver,
         openapi,
         stop: stop.clone(),
         claimed,

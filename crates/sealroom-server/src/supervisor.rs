@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 const ACCOUNT: &str = "local-enclaves@localhost";
 /// How often the children are looked at, beside when something happens.
 const EVERY: Duration = Duration::from_millis(500);
-/// An enclave that ends before this, without work, has a fault; the next waits a little.
+/// An enclave that ends before this, without work or with an error, has a fault; the next waits a little.
 const EARLY: Duration = Duration::from_secs(10);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// What an enclave gets to end by itself.
@@ -39,7 +39,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Supervisor {
     engine: Engine,
     program: PathBuf,
-    runtime: Option<PathBuf>,
+    runtimes: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
     require_jail: Option<JailLevel>,
     server: String,
     token_file: PathBuf,
@@ -69,7 +70,8 @@ impl Supervisor {
         let mut supervisor = Self {
             engine,
             program,
-            runtime: config.runtime.clone(),
+            runtimes: config.runtimes.clone(),
+            cache_dir: config.cache_dir.clone(),
             require_jail: config.require_jail,
             server: format!("http://{}", reachable(address)),
             token_file,
@@ -122,13 +124,13 @@ impl Supervisor {
                 dead.push((*place, how));
             }
         }
-        for (place, how) in dead {
+        for (place, (how, well)) in dead {
             let Some(enclave) = self.places.remove(&place) else { continue };
             // What it left running dies with it.
             send(enclave.pid, Signal::KILL);
             sweeper::end_all_of(&self.engine, enclave.id).await;
             let (id, lived) = (enclave.id, enclave.since.elapsed());
-            if enclave.worked || lived >= EARLY {
+            if (enclave.worked && well) || lived >= EARLY {
                 tracing::info!(enclave = %id, "a local enclave has ended: {how}");
                 self.pause = None;
             } else {
@@ -171,8 +173,8 @@ impl Supervisor {
         command.arg("run").arg("--server").arg(&self.server);
         command.arg("--token-file").arg(&self.token_file);
         command.arg("--work-dir").arg(work_dir.join("work")).arg("--id").arg(id.to_string());
-        if let Some(runtime) = &self.runtime {
-            command.arg("--runtime").arg(runtime);
+        for (option, folder) in [("--runtimes", &self.runtimes), ("--cache-dir", &self.cache_dir)] {
+            folder.as_ref().map(|folder| command.arg(option).arg(folder));
         }
         if let Some(level) = self.require_jail {
             command.arg("--require-jail").arg(level.to_string());

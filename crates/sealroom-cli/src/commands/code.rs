@@ -2,12 +2,24 @@ use super::CommandResult;
 use crate::{
     context::{Global, about},
     error::CliError,
+    packages::{self, Added},
     syntax,
     term::Term,
 };
-use sealroom_client::code;
-use sealroom_protocol::{ComputationId, code::ENTRYPOINT, text::visible};
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use sealroom_client::{Session, code};
+use sealroom_packages::Runtimes;
+use sealroom_protocol::{
+    ComputationId,
+    api::Computation,
+    code::{ENTRYPOINT, REQUIREMENTS},
+    package::LOCK_FILE,
+    text::visible,
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Bring the code, or look at what of it is in clear
 #[derive(clap::Args)]
@@ -20,13 +32,18 @@ pub(crate) struct Args {
 enum Command {
     /// Seal a folder and upload it
     ///
-    /// `run.py` and `requirements.txt` at its top stay in clear, everything else is sealed before it
-    /// leaves this machine. Hidden files and `__pycache__` are left out.
+    /// `run.py`, `requirements.txt` and `sealroom.lock` at its top stay in clear, everything else is sealed before it
+    /// leaves this machine. Packages that `requirements.txt` asks for are resolved and locked by uv, unless
+    /// `sealroom.lock` says which, and uploaded in clear. Hidden files and `__pycache__` are left out.
     Push {
         /// The computation
         id: ComputationId,
         /// The code folder
         folder: PathBuf,
+        /// Where uv and pip are, in `tools`: a folder of runtimes [default: the one that `make setup` made, or the
+        /// system's path]
+        #[arg(long, value_name = "DIR")]
+        runtimes: Option<PathBuf>,
     },
     /// Take the code back; everybody approves again after the next push
     Reset {
@@ -56,11 +73,13 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
     }
     let profile = global.profile()?;
     match &args.command {
-        Command::Push { id, folder } => {
+        Command::Push { id, folder, runtimes } => {
             code::list_folder(folder)?;
             syntax::check(&folder.join(ENTRYPOINT))?;
-            let (session, _) = about(&profile, *id, term)?;
-            let files = session.push_code(*id, folder, term)?;
+            let (session, computation) = about(&profile, *id, term)?;
+            let added = added_packages(&session, &computation, folder, runtimes.as_deref(), term)?;
+            let packages = added.as_ref().map(|added| added.files());
+            let files = session.push_code(*id, folder, packages, term)?;
             let digest = code::digest(&files);
             let shown = serde_json::json!({"digest": digest, "files": files});
             term.data(&shown, |_| {
@@ -109,6 +128,24 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The packages that the code asks for beside those of its runtime.
+fn added_packages(
+    session: &Session<'_>,
+    computation: &Computation,
+    folder: &Path,
+    runtimes: Option<&Path>,
+    term: &Term,
+) -> Result<Option<Added>, CliError> {
+    if ![REQUIREMENTS, LOCK_FILE].iter().any(|name| folder.join(name).exists()) {
+        return Ok(None);
+    }
+    let policy = &computation.policy;
+    let local = Runtimes::locate(runtimes).ok().map(|found| found.root().to_owned());
+    let tools = local.as_deref().or(runtimes);
+    let runtime = session.runtime(&policy.runtime)?;
+    packages::of_folder(folder, &runtime, &policy.packages, tools, term)
 }
 
 /// A line of somebody's source: tabs stay, and nothing in it reaches the terminal as a command.

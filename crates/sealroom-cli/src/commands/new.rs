@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {
         data_providers_emails: args.data.clone(),
         result_consumers_emails: args.result.clone(),
         dev_mode: args.dev_mode,
-        policy,
+        policy: Some(policy),
     };
     let profile = global.profile()?;
     let (computation, words) = Session::open(&profile)?.create(&new)?;

@@ -1,7 +1,8 @@
 use super::CommandResult;
 use crate::{error::CliError, term::print};
-use sealroom_protocol::JailLevel;
-use sealroom_server::{Config, GitAccess, LocalEnclaves};
+use sealroom_packages::Runtimes;
+use sealroom_protocol::{JailLevel, RuntimeName};
+use sealroom_server::{Config, GitAccess, LocalEnclaves, Offer};
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Run the server, and enclaves on this machine
@@ -25,9 +26,15 @@ pub(crate) struct Args {
     /// Enclaves on this machine at once; 0 if they dial in from elsewhere
     #[arg(long, default_value_t = 16, value_name = "N")]
     enclaves: u32,
-    /// The Python environment for enclaves on this machine [default: the one that `make setup` made]
+    /// The folder of Python runtimes, for enclaves on this machine [default: the one that `make setup` made]
     #[arg(long, value_name = "DIR")]
-    runtime: Option<PathBuf>,
+    runtimes: Option<PathBuf>,
+    /// Where enclaves on this machine keep packages of computations [default: in the data directory]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// The runtime of computations that clients of 2022 create: `focal` has what the old service had
+    #[arg(long, value_name = "NAME", default_value_t)]
+    runtime_2022: RuntimeName,
     /// The least jail that enclaves on this machine start with: `full`, `walled` or `minimum` [default: minimum]
     #[arg(long, value_name = "LEVEL")]
     require_jail: Option<JailLevel>,
@@ -60,7 +67,9 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         database: args.database.clone(),
         blobs: args.blobs.clone(),
         local_enclaves,
-        runtime: args.runtime.clone(),
+        runtimes: args.runtimes.clone(),
+        cache_dir: Some(args.cache_dir.clone().unwrap_or_else(|| args.data_dir.join("packages"))),
+        offer: offer(args)?,
         require_jail: args.require_jail,
         code_from_git: args.allow_git.then(GitAccess::default),
         max_upload_bytes: args.max_upload,
@@ -75,6 +84,30 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         sealroom_server::serve(config, ready, stop).await.map_err(CliError::from)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What code can run in here. Enclaves elsewhere may have more: without a folder of runtimes nothing is said of any.
+fn offer(args: &Args) -> Result<Offer, CliError> {
+    let runtimes = match Runtimes::locate(args.runtimes.as_deref()) {
+        Ok(runtimes) => runtimes,
+        Err(_) if args.enclaves == 0 && args.runtimes.is_none() => {
+            return Ok(Offer { runtime_2022: args.runtime_2022.clone(), ..Offer::default() });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let installed = runtimes.names().into_iter().map(|name| runtimes.installed(&name));
+    let offer = Offer {
+        runtimes: installed
+            .map(|found| found.map(|found| found.shown()))
+            .collect::<Result<_, _>>()?,
+        absent: runtimes.absent(),
+        runtime_2022: args.runtime_2022.clone(),
+        tools: Some(runtimes.root().to_owned()),
+    };
+    if !offer.runtimes.iter().any(|runtime| runtime.name == args.runtime_2022) {
+        runtimes.installed(&args.runtime_2022)?;
+    }
+    Ok(offer)
 }
 
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {

@@ -1,6 +1,7 @@
 use super::CommandResult;
 use crate::{
     error::CliError,
+    packages::{self, Added, FromFolder},
     policy::{self, PolicyArgs},
     syntax,
     term::Term,
@@ -8,6 +9,7 @@ use crate::{
 use folder::{Folder, Kept};
 use sealroom_client::code::list_folder;
 use sealroom_output::Contracted;
+use sealroom_packages::{Runtimes, environment};
 use sealroom_protocol::{
     JailLevel, JailPart, LogDetail, LogPolicy, Policy,
     code::ENTRYPOINT,
@@ -15,7 +17,7 @@ use sealroom_protocol::{
     text::visible,
 };
 use sealroom_sandbox::{
-    CodeFile, Exit, FileSource, Input, Job, Launcher, Limits, Outcome, Participants, Runtime,
+    CodeFile, Exit, FileSource, Input, Job, Launcher, Limits, Outcome, Participants,
 };
 use std::{
     fs::{self, File},
@@ -53,9 +55,9 @@ pub(crate) struct Args {
     /// Where results go [default: `results` in DIR]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The Python environment [default: the one that `make setup` made]
+    /// The folder of Python runtimes [default: the one that `make setup` made]
     #[arg(long, value_name = "DIR")]
-    runtime: Option<PathBuf>,
+    runtimes: Option<PathBuf>,
     /// The least jail that will do: `full`, `walled` or `minimum`
     #[arg(long, value_name = "LEVEL", default_value_t = JailLevel::Minimum)]
     require_jail: JailLevel,
@@ -120,15 +122,26 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
     let terms =
         terms.map_err(|error| CliError::usage(error.to_string(), "see docs/contract.md"))?;
 
-    let runtime = Runtime::locate(args.runtime.as_deref())?;
+    let runtimes = Runtimes::locate(args.runtimes.as_deref())?;
     let launcher = Launcher::start()?;
-    let jail = JailPart::of(launcher.probe(&runtime)?.jail);
+    let ready = runtimes.ready(&policy.runtime)?;
+    let jail = JailPart::of(launcher.probe(&ready.bare)?.jail);
     if jail.level < args.require_jail {
         let lacks = jail.missing.join(", ");
         let message = format!("the jail on this machine is `{}`: it lacks {lacks}", jail.level);
         let hint = "run where namespaces and cgroups can be made, as docs/operating.md says";
         return Err(CliError::new(message, hint));
     }
+    let shown = ready.installed.shown();
+    let added = packages::of_folder(&code, &shown, &policy.packages, Some(runtimes.root()), term)?;
+    let store = packages::open_cache(&runtimes.usual_cache())?;
+    let lock = added.as_ref().map(|added| &added.lock);
+    let mut files = added.as_ref().map_or_else(FromFolder::nothing, Added::source);
+    let (never, rules) = (AtomicBool::new(false), &policy.packages);
+    let waiting = term.waiting("installing packages");
+    let environment =
+        environment::prepare(ready, lock, rules, (&store, &mut files), (&launcher, &never))?;
+    drop(waiting);
     let open = |path: &Path| {
         let source = File::open(path).and_then(FileSource::new);
         source.map(Arc::new).map_err(|error| CliError::io(path, &error))
@@ -156,7 +169,7 @@ pub(crate) fn run(args: &Args, term: &Term) -> CommandResult {
         cancel: &AtomicBool::new(false),
     };
     let waiting = term.waiting("running in the jail");
-    let outcome = launcher.run(&runtime, job)?;
+    let outcome = launcher.run(&environment.runtime, job)?;
     drop(waiting);
     let _ = io::stderr().write_all(&outcome.log);
     let ended_well = outcome.exit == Exit::Code(0);

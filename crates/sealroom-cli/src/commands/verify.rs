@@ -85,7 +85,13 @@ pub(crate) fn text(found: &Verification, whole: bool, term: &Term) -> String {
             let _ = writeln!(out, "  {id}: {} (key {key}, {})", p.email, p.suite);
         }
         let (e, r) = (&manifest.environment, &manifest.runtime);
-        let _ = writeln!(out, "  Python {} with {} packages", e.python, e.packages.len());
+        let _ = writeln!(
+            out,
+            "  runtime {}: Python {} with {} packages",
+            e.profile,
+            e.python,
+            e.packages.len()
+        );
         for clause in manifest.terms().map(|terms| terms.clauses()).unwrap_or_default() {
             let _ = writeln!(out, "  output: {}", clause.text);
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     cast::{Cast, POLL, assert_unknown_to, identity, provision, run_py, upload_code},
-    harness::Server,
+    harness::{Server, Signal, wheel::Shelf},
     peer::{self, Peer, Side, python},
 };
 use sealroom_protocol::Digest;
@@ -204,4 +204,38 @@ fn write_big(path: &std::path::Path, size: usize) -> Digest {
     file.write_all(&bytes).unwrap();
     file.flush().unwrap();
     Digest::of(&bytes)
+}
+
+/// The old client sends the bare file in clear; the server makes the lock.
+#[test]
+fn requirements_are_resolved_by_the_server() {
+    let mut server = Server::start();
+    let shelf = Shelf::new(&server);
+    shelf.wheel("demo", "1.0", "License: MIT\n", &[("demo.py", "NAME = b'from a package'\n")]);
+    server.stop(Signal::TERM);
+    server.configure(&[], &shelf.variables());
+    server.start_again();
+    let cast = Cast::new(&server, 1, 1);
+    cast.register();
+    // What goes wrong is told to the one who uploads.
+    let code = run_py(&["import demo", "enclave.write(demo.NAME)"]);
+    let upload = |requirements: &str| {
+        let folder = server
+            .folder(&[("run.py", code.as_bytes()), ("requirements.txt", requirements.as_bytes())]);
+        cast.code.call("upload_code", json!({"directory_path": peer::path(&folder)}))
+    };
+    let refused = upload("demo\nnobody-has-this==1\n").unwrap_err();
+    assert!(refused.contains("nobody-has-this"), "{refused}");
+    let refused = upload("-e .\n").unwrap_err();
+    assert!(refused.contains("line 1"), "{refused}");
+    upload("# what we need\npandas\ndemo\n").unwrap();
+    let key = identity(&cast.code);
+    cast.upload_data(0, "0.csv", b"data");
+    cast.data[0].ok("done", json!({}));
+    let listed = cast.owner.json(&["packages", &cast.id]);
+    let mut all = listed["packages"].as_array().unwrap().iter();
+    let demo = all.find(|package| package["name"] == "demo").unwrap();
+    assert_eq!((&demo["via"], &demo["of_profile"]), (&json!(["requirements.txt"]), &json!(false)));
+    cast.provision(&key);
+    assert_eq!(cast.result_of(0), b"from a package");
 }

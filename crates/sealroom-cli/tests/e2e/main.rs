@@ -16,6 +16,7 @@ mod lies;
 mod logs;
 mod losses;
 mod outputs;
+mod packages;
 mod runs;
 mod serving;
 mod states;

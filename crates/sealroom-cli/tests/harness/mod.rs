@@ -7,6 +7,7 @@
 pub(crate) mod http;
 pub(crate) mod liar;
 pub(crate) mod room;
+pub(crate) mod wheel;
 
 use serde_json::Value;
 use std::{
@@ -48,6 +49,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) dir: tempfile::TempDir,
     args: Vec<String>,
+    env: Vec<(&'static str, String)>,
 }
 
 impl Server {
@@ -65,7 +67,7 @@ impl Server {
         );
         let dir = tempfile::tempdir().unwrap();
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let mut server = Self { child: None, url: String::new(), dir, args };
+        let mut server = Self { child: None, url: String::new(), dir, args, env: vec![] };
         server.launch("127.0.0.1:0");
         server
     }
@@ -76,6 +78,7 @@ impl Server {
             .args(["serve", "--listen", listen, "--data-dir"])
             .arg(self.data_dir())
             .args(&self.args)
+            .envs(self.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -86,6 +89,12 @@ impl Server {
         self.child = Some(child);
         assert!(line.starts_with("http://"), "the server did not start:\n{}", self.log());
         line.trim().clone_into(&mut self.url);
+    }
+
+    /// Other options and variables for the next start.
+    pub(crate) fn configure(&mut self, args: &[&str], env: &[(&'static str, String)]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.env = env.to_vec();
     }
 
     /// Starts again on the same data and the same port.

@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Result(u32, u16, FileName),
     /// The log of a run, for one of its readers.
     Log(u32, ParticipantId),
+    /// A package that the code adds.
+    Package(Digest),
 }
 
 impl Place {
@@ -32,6 +34,7 @@ impl Place {
             Self::Log(run, ParticipantId { role, index }) => {
                 format!("log/{run}/{}/{index}", role.short_name())
             }
+            Self::Package(sha256) => format!("packages/{sha256}"),
         }
     }
 }
@@ -64,6 +67,15 @@ impl Db {
             .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some((row.try_get(0)?, row.try_get::<i64, _>(1)?.unsigned_abs())))
+    }
+
+    /// The packages that are stored for a computation: how many, and their bytes.
+    pub(crate) async fn packages(&self, computation: ComputationId) -> sqlx::Result<(u64, u64)> {
+        let select = "SELECT COUNT(*), COALESCE(CAST(SUM(size) AS BIGINT), 0) FROM files \
+                      WHERE computation = $1 AND place LIKE 'packages/%'";
+        let row = sqlx::query(select).bind(computation.to_string()).fetch_one(&self.pool).await?;
+        let number = |at| row.try_get::<i64, _>(at).map(i64::unsigned_abs);
+        Ok((number(0)?, number(1)?))
     }
 
     /// Writes down a blob before it is stored.
@@ -176,7 +188,7 @@ pub(crate) async fn drop_unused(
 /// The files that a state refers to.
 struct Used {
     files: HashSet<(String, String)>,
-    /// Where the staged files of the run that is under way are.
+    /// Where staged files are: of the run that is under way, of code that is to come.
     staged: Vec<String>,
 }
 
@@ -186,8 +198,14 @@ impl Used {
         if state.closed == sealroom_lifecycle::state::Closed::Removed {
             return used;
         }
-        if let Some(code) = &state.code {
-            used.add(&Place::Code, code.archive);
+        match &state.code {
+            Some(code) => {
+                used.add(&Place::Code, code.archive);
+                let packages = code.lock.iter().flat_map(|lock| &lock.packages);
+                packages.for_each(|p| used.add(&Place::Package(p.sha256), p.sha256));
+            }
+            // They come before the code that asks for them.
+            None => used.staged.push("packages/".to_owned()),
         }
         for provider in state.of_role(Role::DataProvider) {
             for (file, _) in &provider.files {
@@ -204,7 +222,8 @@ impl Used {
 
     fn add_run(&mut self, run: &Run) {
         let Some(end) = &run.end else {
-            self.staged = vec![format!("results/{}/", run.number), format!("log/{}/", run.number)];
+            self.staged
+                .extend([format!("results/{}/", run.number), format!("log/{}/", run.number)]);
             return;
         };
         if end.status == RunStatus::Succeeded {

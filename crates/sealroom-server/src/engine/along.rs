@@ -4,7 +4,7 @@ use crate::db::{
     files::{File, Place},
     leases::Lease,
 };
-use sealroom_protocol::{Digest, Receipt};
+use sealroom_protocol::{Digest, Lock, Receipt};
 
 /// What is stored, or has to hold, in the same transaction as the events.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Along {
     pub(crate) dropped: Option<(Lease, bool)>,
     /// A file that the events speak of.
     pub(crate) file: Option<File>,
-    /// Results and logs that must be staged.
+    /// Results, logs and packages that must be staged.
     pub(crate) staged: Vec<(Place, u64, Digest)>,
 }
 
@@ -26,6 +26,13 @@ impl Along {
 
     pub(crate) fn held(lease: Lease) -> Self {
         Self { held: Some(lease), ..Self::default() }
+    }
+
+    /// The packages of a lock, which must be staged.
+    pub(crate) fn packages(mut self, lock: Option<&Lock>) -> Self {
+        let packages = lock.into_iter().flat_map(|lock| &lock.packages);
+        self.staged.extend(packages.map(|p| (Place::Package(p.sha256), p.size, p.sha256)));
+        self
     }
 
     /// What the end of a run needs to be staged.

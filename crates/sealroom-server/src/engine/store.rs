@@ -2,7 +2,7 @@
 
 use super::{Along, Engine};
 use crate::{
-    db::{Write, files, is_conflict, leases, log},
+    db::{Write, files, files::Place, is_conflict, leases, log},
     problem::{Answer, Failure},
 };
 use sealroom_lifecycle::{Event, Record, State};
@@ -60,10 +60,7 @@ impl Engine {
         }
         for (place, size, sha256) in &along.staged {
             if !files::is_there(write, next.computation, place, *size, *sha256).await? {
-                let message = "the receipt names a result or log that was not uploaded like that";
-                return Err(
-                    Failure::invalid(message, "upload it before the run is finished").into()
-                );
+                return Err(missing(place).into());
             }
         }
         log::append(write, next.computation, records).await?;
@@ -72,6 +69,20 @@ impl Engine {
             files::insert(write, file).await?;
         }
         if frees_files { Ok(files::drop_unused(write, next).await?) } else { Ok(vec![]) }
+    }
+}
+
+/// What is spoken of, and was not uploaded like that.
+fn missing(place: &Place) -> Failure {
+    match place {
+        Place::Package(sha256) => {
+            let message = format!("the lock names a package that was not uploaded: {sha256}");
+            Failure::invalid(message, "push the code with `sealroom code push`")
+        }
+        _ => {
+            let message = "the receipt names a result or log that was not uploaded like that";
+            Failure::invalid(message, "upload it before the run is finished")
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The code: brought by its provider, read by every participant.
 
-use super::Problems;
+use super::{Problems, packages};
 use crate::{
     db::files::{File, Place},
     engine::{Along, now},
     extract::Concerned,
     form,
+    packages::{Added, Asked},
     problem::{Answer, Failure},
     server::App,
     stream, syntax,
@@ -18,11 +19,12 @@ use axum::{
 };
 use sealroom_lifecycle::{Command, Rejection, decide, state::Code};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Role, Suite,
+    CodeFile, ComputationId, Digest, Lock, Role, Suite,
     archive::{self, ArchiveError, Clear},
-    code::ENTRYPOINT,
+    code::{ENTRYPOINT, REQUIREMENTS},
 };
-use std::io::{Seek as _, SeekFrom};
+use sealroom_resolve::Fetched;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -71,7 +73,8 @@ pub(super) async fn receive(
 /// Whether other code than what is stored would be refused now. An error if any would be.
 pub(super) fn would_refuse(about: &Concerned) -> Answer<Option<(Code, Rejection)>> {
     // Asked with no digest that could be right.
-    let any = Command::UploadCode { files: vec![], archive: Digest::from_bytes([0; 32]) };
+    let archive = Digest::from_bytes([0; 32]);
+    let any = Command::UploadCode { files: vec![], archive, lock: None };
     let Err(rejection) = decide(&about.state, &about.actor(), any, now()) else { return Ok(None) };
     let mine = about.participant(Role::CodeProvider).is_ok();
     match about.state.code.as_ref().filter(|_| mine) {
@@ -89,37 +92,77 @@ pub(super) async fn keep(
     sha256: Digest,
 ) -> Answer<axum::Json<Vec<CodeFile>>> {
     let suite = about.suite(Role::CodeProvider)?.unwrap_or(Suite::Hybrid);
-    let (file, files) = check(file, suite.into()).await?;
+    let (file, files, asked) = check(file, suite.into()).await?;
+    let added = app.resolver.added(asked, suite, &about.state.policy, &app.config.offer).await?;
+    let lock = lock(app, about, added).await?;
     let stored = upload::store_file(&app.engine, file, size, sha256).await?;
     let (blob, place) = (stored.blob, Place::Code);
     let file =
         File { computation: about.id, place: place.clone(), sha256, size, blob: blob.clone() };
-    let command = Command::UploadCode { files: files.clone(), archive: sha256 };
-    let done = app.engine.execute(about.id, about.actor(), command, Along::file(file)).await;
+    let along = Along::file(file).packages(lock.as_ref());
+    let command = Command::UploadCode { files: files.clone(), archive: sha256, lock };
+    let done = app.engine.execute(about.id, about.actor(), command, along).await;
     upload::settle(&app.engine, about.id, &place, sha256, blob).await;
     done?;
     app.metrics.stored("code", size);
     Ok(axum::Json(files))
 }
 
-/// Reads a spooled archive: its files, if it is one that can be run.
-async fn check(mut file: std::fs::File, clear: Clear) -> Answer<(std::fs::File, Vec<CodeFile>)> {
+/// The lock of what the code adds, once all of its files are staged.
+async fn lock(app: &App, about: &Concerned, added: Added) -> Answer<Option<Lock>> {
+    match added {
+        Added::Nothing => Ok(None),
+        Added::Locked(lock) => Ok(Some(lock)),
+        Added::Resolved(Fetched { lock, files }, _folder) => {
+            // What it would be refused for is no reason to store anything.
+            let nothing = Digest::from_bytes([0; 32]);
+            let requirements = CodeFile {
+                path: REQUIREMENTS.parse().map_err(|_| Failure::broken())?,
+                size: 0,
+                sha256: lock.requirements,
+                sealed: false,
+            };
+            let (files_, any) = (vec![requirements], Some(lock.clone()));
+            let command = Command::UploadCode { files: files_, archive: nothing, lock: any };
+            decide(&about.state, &about.actor(), command, now())?;
+            for (package, path) in lock.packages.iter().zip(files) {
+                let fault =
+                    |error: std::io::Error| Failure::internal("cannot read a package", &error);
+                let file = std::fs::File::open(path).map_err(fault)?;
+                let stored =
+                    upload::store_file(&app.engine, file, package.size, package.sha256).await?;
+                packages::stage(app, about.id, package.sha256, stored).await?;
+            }
+            Ok(Some(lock))
+        }
+    }
+}
+
+/// Reads a spooled archive: its files, if it is one that can be run, and what it asks for.
+async fn check(
+    mut file: std::fs::File,
+    clear: Clear,
+) -> Answer<(std::fs::File, Vec<CodeFile>, Asked)> {
     let task = tokio::task::spawn_blocking(move || {
         file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Io)?;
-        let mut problem = None;
+        let (mut problem, mut asked) = (None, Asked::default());
         let files = archive::read(std::io::BufReader::new(&file), clear, |entry| {
             if entry.path.as_str() == ENTRYPOINT && !entry.sealed {
                 problem = syntax::check(entry.content)?;
+            } else if let Some(slot) = asked.slot(entry.path.as_str()).filter(|_| !entry.sealed) {
+                let mut text = Vec::new();
+                entry.content.take(Asked::MOST).read_to_end(&mut text)?;
+                *slot = Some(text);
             }
             Ok(())
         })?;
         file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Io)?;
-        Ok((file, files, problem))
+        Ok((file, files, asked, problem))
     });
     let checked = task.await.map_err(|error| Failure::internal("a task failed", &error))?;
-    let (file, files, problem) = checked.map_err(refuse)?;
+    let (file, files, asked, problem) = checked.map_err(refuse)?;
     match problem {
-        None => Ok((file, files)),
+        None => Ok((file, files, asked)),
         Some(syntax::SyntaxProblem { line, message }) => {
             let detail = format!("`{ENTRYPOINT}` line {line}: {message}");
             Err(Failure::invalid(detail, "correct it and push the code again"))

@@ -14,7 +14,7 @@ use axum::{
 };
 use sealroom_lifecycle::{Command, command::Create};
 use sealroom_protocol::{
-    ComputationId,
+    ComputationId, Policy,
     api::{Computation, NewComputation, Registration},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -36,13 +36,19 @@ async fn create(
     State(app): State<App>,
     Json(new): Json<NewComputation>,
 ) -> Answer<(StatusCode, axum::Json<Computation>)> {
+    let policy = match new.policy {
+        Some(policy) => policy,
+        // The 2022 client does not know that there are any.
+        None => Policy { runtime: app.config.offer.runtime_2022.clone(), ..Policy::default() },
+    };
+    app.config.offer.must_have(&policy.runtime)?;
     let wanted = Create {
         name: new.name,
         code_provider: new.code_provider_email,
         data_providers: new.data_providers_emails,
         result_consumers: new.result_consumers_emails,
         dev_mode: new.dev_mode,
-        policy: new.policy,
+        policy,
     };
     let state = app.engine.create(&caller.email, wanted).await?;
     let view = view::computation(app.engine.db(), &state, &caller.email).await?;

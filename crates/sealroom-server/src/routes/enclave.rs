@@ -6,6 +6,7 @@ use crate::{
         files::Place,
         leases::{self, Lease},
     },
+    engine::Along,
     extract::{Components, EnclaveCaller, Holder, Json, component},
     problem::{Answer, Failure},
     server::App,
@@ -16,7 +17,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use sealroom_lifecycle::wire::{Claim, ClaimRequest, Events};
+use sealroom_lifecycle::{
+    Command,
+    wire::{Claim, ClaimRequest, Events, RefuseEnvironment},
+};
 use sealroom_protocol::{ComputationId, Digest, FileName, ParticipantId, Role};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -30,6 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events))
         .routes(routes!(code))
         .routes(routes!(data))
+        .routes(routes!(package))
+        .routes(routes!(refuse_environment))
 }
 
 /// Asks for a computation to work on; waits a while for one.
@@ -63,6 +69,10 @@ async fn claim(
 async fn try_claim(app: &App, request: &ClaimRequest) -> Answer<Option<Claim>> {
     let db = app.engine.db();
     for computation in db.claimable().await? {
+        let wanted = app.engine.load(computation).await?.map(|state| state.policy.runtime.clone());
+        if wanted.is_none_or(|wanted| !request.runtimes.contains(&wanted)) {
+            continue;
+        }
         let secret = hex::encode(sealroom_seal::random::<32>());
         let token = Digest::of(secret.as_bytes());
         let lease = Lease { computation, enclave: request.enclave, token };
@@ -160,4 +170,42 @@ async fn data(
     let file = found.ok_or_else(|| Failure::not_found("there is no such file"))?;
     let place = Place::Data(provider, file.name.clone());
     stream::file(&app.engine, holder.id, &place, file.sha256, "application/octet-stream").await
+}
+
+/// The file of a package that the code adds.
+#[utoipa::path(get, path = "/enclave/computations/{id}/packages/{sha256}", tag = "enclave",
+    security(("token" = [])),
+    params(("id" = ComputationId, Path), ("sha256" = String, Path),
+        ("x-sealroom-lease" = String, Header)),
+    responses((status = 200, description = "a package's file",
+        content_type = "application/octet-stream"), Problems))]
+async fn package(
+    holder: Holder,
+    Components((_, sha256)): Components<(String, String)>,
+    State(app): State<App>,
+) -> Answer<Response> {
+    let sha256: Digest = component(&sha256)?;
+    let state = load(&app, holder.id).await?;
+    let lock = state.code.as_ref().and_then(|code| code.lock.as_ref());
+    if !lock.is_some_and(|lock| lock.packages.iter().any(|p| p.sha256 == sha256)) {
+        return Err(Failure::not_found("the code adds no such package"));
+    }
+    let place = Place::Package(sha256);
+    stream::file(&app.engine, holder.id, &place, sha256, "application/octet-stream").await
+}
+
+/// Says that there can be no environment for the code: its provider has to push other code.
+#[utoipa::path(post, path = "/enclave/computations/{id}/environment/refuse", tag = "enclave",
+    security(("token" = [])), request_body = RefuseEnvironment,
+    params(("id" = ComputationId, Path), ("x-sealroom-lease" = String, Header)),
+    responses((status = 204), Problems))]
+async fn refuse_environment(
+    holder: Holder,
+    State(app): State<App>,
+    Json(refusal): Json<RefuseEnvironment>,
+) -> Answer<StatusCode> {
+    let command = Command::RefuseEnvironment { reason: refusal.reason };
+    let along = Along::held(holder.lease);
+    app.engine.execute(holder.id, holder.actor(), command, along).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

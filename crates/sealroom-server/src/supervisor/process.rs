@@ -21,16 +21,16 @@ pub(super) enum Process {
 }
 
 impl Enclave {
-    /// How it has ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<String> {
+    /// How it has ended, if it has, and whether that is how it should.
+    pub(super) fn ended(&mut self) -> Option<(String, bool)> {
         match &mut self.process {
             Process::Child(child) => match child.try_wait() {
                 Ok(None) => None,
-                Ok(Some(status)) => Some(status.to_string()),
-                Err(error) => Some(error.to_string()),
+                Ok(Some(status)) => Some((status.to_string(), status.success())),
+                Err(error) => Some((error.to_string(), false)),
             },
             Process::Inherited if is_enclave(self.pid, self.id) => None,
-            Process::Inherited => Some("it is gone".to_owned()),
+            Process::Inherited => Some(("it is gone".to_owned(), true)),
         }
     }
 }

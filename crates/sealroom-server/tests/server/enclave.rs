@@ -8,10 +8,11 @@ use sealroom_lifecycle::{
 };
 use sealroom_protocol::{
     Base64, ComputationId, Digest, Evidence, EvidenceKind, FileContext, FileKind, IdentityKeys,
-    JailPart, Manifest, ParticipantId, Receipt, Release, Role, Timestamp,
+    JailPart, Manifest, ParticipantId, Receipt, Release, Role, RuntimeName, Timestamp,
     archive::{self, Clear},
     context::result_path,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
+    package::Variables,
     receipt::{RunStatus, SealedLog, SealedResult},
     release::Expected,
     statement::Predicate as _,
@@ -41,8 +42,12 @@ pub(crate) fn account(server: &Server) -> Client {
 }
 
 pub(crate) fn claim(client: &Client, id: EnclaveId) -> Option<Claim> {
-    let request =
-        ClaimRequest { enclave: id, version: "0".to_owned(), attester: EvidenceKind::Simulated };
+    let request = ClaimRequest {
+        enclave: id,
+        version: "0".to_owned(),
+        attester: EvidenceKind::Simulated,
+        runtimes: vec![RuntimeName::default()],
+    };
     let reply = client.post("/enclave/claims", &request).success();
     (reply.status == 200).then(|| reply.json())
 }
@@ -96,7 +101,9 @@ impl Enclave {
             participants: state.participants.iter().map(part).collect(),
             code,
             environment: EnvironmentPart {
-                profile: "none".to_owned(),
+                profile: RuntimeName::default(),
+                platform: "linux_x86_64".to_owned(),
+                variables: Variables::new(),
                 python: "3".to_owned(),
                 lock_sha256: Digest::of(b""),
                 packages: vec![],
@@ -208,6 +215,7 @@ impl Enclave {
             run,
             started_at: Timestamp::UNIX_EPOCH,
             ended_at: Timestamp::UNIX_EPOCH,
+            sbom: None,
             status,
             inputs: vec![],
             results,
