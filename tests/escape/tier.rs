@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use sealroom_packages::Runtimes;
+use sealroom_protocol::RuntimeName;
 use sealroom_sandbox::{Launcher, Runtime};
 
 /// Who starts the launcher.
@@ -43,7 +45,7 @@ impl Tier {
             (Self::Root, true) | (Self::User, false) => (Launcher::start_with(stage), None),
             (Self::Root | Self::WithoutNamespaces, false) => return None,
             (Self::User | Self::WithoutNamespaces, true) => {
-                let wrapper = Wrapper::new(self, stage, runtime);
+                let wrapper = Wrapper::new(self, stage);
                 (Launcher::start_with(&wrapper.script), Some(wrapper))
             }
         };
@@ -73,11 +75,12 @@ struct Wrapper {
 /// What an ordinary user needs to reach may lie in a folder that is closed to him: a home, as a rule. In mounts of our
 /// own we put an empty open folder in its place, with nothing in it but what is needed.
 impl Wrapper {
-    fn new(tier: Tier, stage: &Path, runtime: &Runtime) -> Self {
+    fn new(tier: Tier, stage: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("escape-").tempdir().unwrap();
         let script = folder.path().join("launcher");
-        let mut needed = vec![stage.to_owned(), runtime.root().to_owned()];
-        needed.extend(interpreter(runtime));
+        let runtimes = Runtimes::locate(None).unwrap();
+        let interpreter = runtimes.installed(&RuntimeName::default()).unwrap().base_prefix;
+        let needed = [stage.to_owned(), runtimes.root().to_owned(), interpreter];
         let text = format!(
             "#!/bin/sh\n\
              # Started by the tests: see tests/escape/tier.rs.\n\
@@ -129,13 +132,6 @@ set -- unshare --user --map-current-user --keep-caps -- sh -c '\n\
 \techo 0 >/proc/sys/user/max_user_namespaces\n\
 \texec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- \"$@\"\n\
 ' sh \"$@\"\n";
-
-/// The interpreter's own folder.
-fn interpreter(runtime: &Runtime) -> Option<PathBuf> {
-    let text = std::fs::read(runtime.root().join("default/runtime.json")).unwrap();
-    let described: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    Some(PathBuf::from(described["base_prefix"].as_str().unwrap()))
-}
 
 /// Commands that make `needed` reachable for everybody.
 fn opened(needed: &[PathBuf], aside: &Path) -> String {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use sealroom_packages::{Ready, Runtimes};
 use sealroom_sandbox::{
     CodeFile, Exit, Job, Launcher, Limits, Participants, ResultWriter, Results, Runtime, WarmJail,
 };
@@ -44,7 +45,10 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 struct Bench {
     launcher: Launcher,
+    // What holds the packages.
+    _ready: Ready,
     runtime: Runtime,
+    packages: String,
     interpreter: String,
     limits: Limits,
 }
@@ -69,12 +73,20 @@ impl Took {
 
 impl Bench {
     fn new() -> Result<Self, Box<dyn Error>> {
-        let runtime = Runtime::locate(None)?;
-        let text = std::fs::read(runtime.root().join("default/runtime.json"))?;
-        let description: serde_json::Value = serde_json::from_slice(&text)?;
-        let interpreter = description["interpreter"].as_str().ok_or("no interpreter")?.to_owned();
+        let ready = Runtimes::locate(None)?.ready(&"default".parse()?)?;
+        let runtime = ready.runtime()?;
+        let interpreter = ready.installed.interpreter.display().to_string();
+        let folder = ready.layer.as_ref().map(|layer| layer.folder().display().to_string());
+        let packages = folder.ok_or("the runtime `default` has no packages")?;
         let limits = Limits { memory_bytes: 8 << 30, ..Limits::default() };
-        Ok(Self { launcher: Launcher::start()?, runtime, interpreter, limits })
+        Ok(Self {
+            launcher: Launcher::start()?,
+            _ready: ready,
+            runtime,
+            packages,
+            interpreter,
+            limits,
+        })
     }
 
     /// From the order to start to the last process's end, of programs that do next to nothing.
@@ -173,9 +185,7 @@ impl Bench {
 
     /// With the packages that a run has.
     fn bare_script(&self, script: &str) -> Result<Took, Box<dyn Error>> {
-        let packages = self.runtime.root().join("default/site-packages");
-        let script =
-            format!("import sys\nsys.path.append({:?})\n{script}", packages.display().to_string());
+        let script = format!("import sys\nsys.path.append({:?})\n{script}", self.packages);
         self.bare(&["-I", "-S", "-B", "-X", "utf8", "-c", &script])
     }
 

@@ -151,9 +151,7 @@ fn each_cgroup_that_is_named_binds_the_interpreter_and_is_gone_after_the_run() {
 }
 
 fn runtime_interpreter() -> String {
-    let text = std::fs::read(runtime().root().join("default/runtime.json")).unwrap();
-    let description: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    description["interpreter"].as_str().unwrap().to_owned()
+    common::ready("default").unwrap().installed.interpreter.display().to_string()
 }
 
 fn is_below(id: u32, ancestor: u32) -> bool {

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use sealroom_packages::{Ready, RuntimeError, Runtimes};
 use sealroom_sandbox::{
     CodeFile, Exit, Input, Job, Launcher, Limits, Outcome, Participants, ResultWriter, Results,
     Runtime, SandboxError, Source,
@@ -25,8 +26,16 @@ pub fn new_launcher() -> Launcher {
     Launcher::start_with(program).expect("a launcher")
 }
 
+/// The runtime `default`, with its packages.
 pub fn runtime() -> Runtime {
-    Runtime::locate(None).unwrap_or_else(|error| panic!("{error}"))
+    static READY: OnceLock<Ready> = OnceLock::new();
+    let ready = READY.get_or_init(|| ready("default").unwrap_or_else(|error| panic!("{error}")));
+    ready.runtime().unwrap()
+}
+
+/// A runtime that set-up has made, if this machine can have it.
+pub fn ready(name: &str) -> Result<Ready, RuntimeError> {
+    Runtimes::locate(None)?.ready(&name.parse().unwrap())
 }
 
 /// Results by consumer and name, as they were committed.

@@ -2,6 +2,9 @@
 
 import bz2, glob, gzip, lzma, os, pathlib, shutil, tarfile, tempfile, zipfile
 
+# Where Python knows the word, it asks for it.
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
 with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     (root / "a/b").mkdir(parents=True)
@@ -18,7 +21,7 @@ with tempfile.TemporaryDirectory() as folder:
             archive.add(root / "a", "a")
         shutil.rmtree(root / "out", ignore_errors=True)
         with tarfile.open(root / "t.tar") as archive:
-            archive.extractall(root / "out")
+            archive.extractall(root / "out", **SAFELY)
         assert (root / "out/a/link").read_text() == "wörds"
     for module in (bz2, gzip, lzma):
         with module.open(root / "packed", "wb") as file:

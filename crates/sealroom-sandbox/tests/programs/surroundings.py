@@ -3,6 +3,8 @@
 import os
 
 allowed = {"HOME", "LANG", "MPLCONFIGDIR", "PATH", "RUN", "TMPDIR", "XDG_CACHE_HOME"}
+# What the runtime sets.
+allowed |= {"JAX_PLATFORMS", "KERAS_BACKEND", "XLA_FLAGS"}
 assert set(os.environ) <= allowed | {"LC_CTYPE"}, os.environ
 
 if os.getpid() == 2:
