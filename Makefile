@@ -39,6 +39,7 @@ bench: setup
 	benches/seal.sh
 	benches/run.sh
 	benches/memory.sh
+	benches/packages.sh
 
 clean:
 	$(CARGO) clean

@@ -14,4 +14,4 @@ fail() { printf '%s\n' "jail.sh: $*" >&2; exit 1; }
 [ -f "$target/runtime/default/runtime.json" ] || fail "there is no runtime: run \`make setup\` first"
 program=${TIME_JAIL:-$target/release/examples/time_jail}
 [ -n "${TIME_JAIL:-}" ] || (cd "$root" && cargo build --quiet --release -p sealroom-sandbox --example time_jail)
-SEALROOM_RUNTIME=${SEALROOM_RUNTIME:-$target/runtime} exec "$program" "${1:-20}" "${2:-60}" "${3:-3}"
+SEALROOM_RUNTIMES=${SEALROOM_RUNTIMES:-$target/runtime} exec "$program" "${1:-20}" "${2:-60}" "${3:-3}"

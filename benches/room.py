@@ -17,7 +17,7 @@ TARGET = pathlib.Path(
     os.environ.get("SEALROOM_TARGET") or os.environ.get("CARGO_TARGET_DIR") or ROOT / "target"
 )
 PROGRAM = TARGET / "release" / "sealroom"
-RUNTIME = TARGET / "runtime" / "default"
+RUNTIMES = TARGET / "runtime"
 PATIENCE_S = 600
 
 
@@ -149,4 +149,13 @@ def milliseconds(event):
 
 def interpreter():
     """The Python of the runtime, which runs the participants' code."""
-    return json.loads((RUNTIME / "runtime.json").read_text())["interpreter"]
+    return _default()["interpreter"]
+
+
+def site_packages():
+    """The folder with the packages of the runtime `default`."""
+    return RUNTIMES / "layers" / _default()["layer"] / "site-packages"
+
+
+def _default():
+    return json.loads((RUNTIMES / "default" / "runtime.json").read_text())

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from room import ROOT, RUNTIME, Computation, Room, interpreter, say
+from room import ROOT, Computation, Room, interpreter, say, site_packages
 
 HELLO = ROOT / "examples" / "hello-world"
 PLAIN = """
@@ -32,7 +32,7 @@ def million_bytes(path):
 
 def plain(table, result):
     """Seconds that plain Python takes, with the same interpreter and packages."""
-    paths = os.pathsep.join([str(HELLO), str(RUNTIME / "site-packages")])
+    paths = os.pathsep.join([str(HELLO), str(site_packages())])
     start = time.perf_counter()
     subprocess.run(
         [interpreter(), "-s", "-c", PLAIN, table, result],
