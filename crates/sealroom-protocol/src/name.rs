@@ -1,7 +1,7 @@
 //! Names of files. They come from outside, so what is a name is decided here, once.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use crate::text::text_type;
+use std::str::FromStr;
 
 /// Longest file name, in bytes: what common file systems hold.
 pub const MAX_NAME: usize = 255;
@@ -97,45 +97,7 @@ impl CodePath {
     }
 }
 
-macro_rules! text_type {
-    ($name:ident) => {
-        impl $name {
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-text_type!(FileName);
-text_type!(CodePath);
-
+text_type!(FileName CodePath);
 #[cfg(test)]
 mod tests {
     use super::*;

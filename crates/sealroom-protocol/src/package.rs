@@ -4,7 +4,10 @@
 //! packages are resolved, outside the enclave; the enclave takes nothing but what a lock names, by size and
 //! SHA-256.
 
-use crate::{Digest, text::visible};
+use crate::{
+    Digest,
+    text::{text_type, visible},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -196,42 +199,6 @@ impl FromStr for PackageFile {
         }
         Ok(file)
     }
-}
-
-macro_rules! text_type {
-    ($($name:ident)*) => {$(
-        impl $name {
-            /// It as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
 }
 
 text_type!(PackageName PackageVersion RuntimeName PackageFile);
