@@ -8,11 +8,6 @@ use std::{fs::File, io, os::unix::fs::MetadataExt as _, path::Path};
 pub(crate) struct Hold(File);
 
 impl Hold {
-    /// Waits until nobody else has it.
-    pub(crate) fn alone(path: &Path) -> io::Result<Self> {
-        Self::take(path, FlockOperation::LockExclusive).map(|held| held.expect("it was waited for"))
-    }
-
     /// Takes it if nobody has it.
     pub(crate) fn alone_now(path: &Path) -> io::Result<Option<Self>> {
         Self::take(path, FlockOperation::NonBlockingLockExclusive)

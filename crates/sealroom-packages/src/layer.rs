@@ -254,16 +254,12 @@ impl Store {
     /// # Errors
     /// If what is there can't be read.
     pub fn find(&self, key: Digest) -> io::Result<Option<Layer>> {
-        if !self.place(key).join(DESCRIPTION).is_file() {
+        if self.description(key).is_none() {
             return Ok(None);
         }
         let hold = Hold::shared(&self.lock_file(key))?;
         // It may have been taken away while we waited.
-        let Ok(text) = fs::read(self.place(key).join(DESCRIPTION)) else { return Ok(None) };
-        let Ok(found) = serde_json::from_slice::<Description>(&text) else { return Ok(None) };
-        if found.version != VERSION {
-            return Ok(None);
-        }
+        let Some(found) = self.description(key) else { return Ok(None) };
         hold.touch()?;
         let folder = self.place(key).join(PACKAGES);
         Ok(Some(Layer { key, folder, facts: found.packages, _hold: hold }))
@@ -284,11 +280,22 @@ impl Store {
             if let Some(layer) = self.find(key)? {
                 return Ok(layer);
             }
-            let _alone = Hold::alone(&self.lock_file(key))?;
-            if !self.place(key).join(DESCRIPTION).is_file() {
-                self.make(key, recipe, workshop, fetch)?;
+            match Hold::alone_now(&self.lock_file(key))? {
+                Some(_alone) if self.description(key).is_none() => {
+                    self.make(key, recipe, workshop, fetch)?;
+                }
+                Some(_) => {}
+                // Somebody makes it. Not alone: once it is there, others use it for as long as they run.
+                None => drop(Hold::shared(&self.lock_file(key))?),
             }
         }
+    }
+
+    /// What a finished layer of ours says of itself.
+    fn description(&self, key: Digest) -> Option<Description> {
+        let text = fs::read(self.place(key).join(DESCRIPTION)).ok()?;
+        let found: Description = serde_json::from_slice(&text).ok()?;
+        (found.version == VERSION).then_some(found)
     }
 
     fn make(
