@@ -9,6 +9,10 @@ use std::fmt;
 pub enum Group {
     /// Is there genuine hardware?
     Hardware,
+    /// Is it up to date, and is what is known of it?
+    UpToDate,
+    /// Is what runs in it what I expect?
+    Enclave,
     /// Is this the computation that I take part in?
     Computation,
     /// Is this the code that I expect?
@@ -19,17 +23,22 @@ pub enum Group {
     Limits,
     /// Is the identity bound to all that?
     Identity,
+    /// Was it made just now, for me?
+    Fresh,
 }
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Hardware => "genuine hardware",
+            Self::UpToDate => "up to date",
+            Self::Enclave => "the enclave we expect",
             Self::Computation => "this computation",
             Self::Code => "the code",
             Self::Packages => "the packages",
             Self::Limits => "the limits",
             Self::Identity => "the enclave's identity",
+            Self::Fresh => "fresh",
         })
     }
 }
@@ -42,6 +51,8 @@ pub enum Outcome {
     Passed,
     /// Not as it should be, but accepted: on request, or because everybody agreed to it.
     Warned,
+    /// Not decided: that takes a policy, and there is none.
+    Open,
     /// Refused.
     Failed,
 }

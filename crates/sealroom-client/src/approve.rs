@@ -6,7 +6,7 @@ use crate::{
 };
 use sealroom_http::Body;
 use sealroom_protocol::{
-    ComputationId, Digest, JailLevel, KeyRelease, PublicKey, Role,
+    ComputationId, Digest, EvidenceKind, JailLevel, KeyRelease, PublicKey, Role,
     api::{Computation, Identity},
     manifest::CanonicalManifest,
     release::Recipient,
@@ -78,11 +78,16 @@ impl Session<'_> {
             bounds: &self.profile.bounds()?,
             allow_dev_mode: acceptance.allow_dev_mode,
             require_jail: acceptance.require_jail.unwrap_or(JailLevel::Walled),
-            attestation: sealroom_attest::Policy {
-                danger_allow_simulated: acceptance.allow_simulated,
-            },
+            attestation: self.attestation(acceptance),
+            now: now(),
         };
         Ok(check::verify(identity, &expectation))
+    }
+
+    fn attestation(&self, acceptance: &Acceptance) -> sealroom_attest::Policy {
+        let mut policy = sealroom_attest::Policy::default();
+        policy.accept.extend(acceptance.allow_simulated.then_some(EvidenceKind::Simulated));
+        policy
     }
 
     /// Verifies, and releases the keys of `roles` to the identity only if it is trusted.
@@ -140,4 +145,9 @@ impl Session<'_> {
         }
         Ok(verification)
     }
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
 }

@@ -42,6 +42,8 @@ pub struct Expectation<'a> {
     pub require_jail: JailLevel,
     /// What evidence it accepts.
     pub attestation: sealroom_attest::Policy,
+    /// Seconds since 1970.
+    pub now: u64,
 }
 
 /// A finished verification.
@@ -89,9 +91,15 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
     let report_data = identity.keys.report_data(&canonical.digest(), &[]);
     checks.push(check_sealing_key(identity));
     checks.push(check_shown_key(identity));
-    checks.extend(
-        sealroom_attest::verify(&identity.evidence, &report_data, &expected.attestation).checks,
-    );
+    let request = sealroom_attest::Request {
+        evidence: &identity.evidence,
+        endorsements: &[],
+        report_data: Some(&report_data),
+        measure: sealroom_attest::Measure::Policy(&expected.attestation),
+        now: expected.now,
+        roots: &sealroom_attest::Roots::pinned(),
+    };
+    checks.extend(sealroom_attest::verify(&request).verdict.checks);
     Verification { verdict: checks.into(), manifest: Some(canonical) }
 }
 

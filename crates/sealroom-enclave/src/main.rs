@@ -8,7 +8,7 @@
 //! - [`server`]: the calls to the server
 //! - [`environment`], [`compose`]: the packages, and the manifest, made from what the server handed over and what is
 //!   there
-//! - [`identity`], [`attester`]: fresh keys, and evidence for them
+//! - [`identity`]: fresh keys, and evidence for them
 //! - [`release`]: opening the participants' keys
 //! - [`fetch`]: ciphertext onto the local disk
 //! - [`run`], [`results`]: executing the code, sealing what it wrote
@@ -16,7 +16,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod attester;
 mod compose;
 mod environment;
 mod fetch;

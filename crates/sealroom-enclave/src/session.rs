@@ -2,7 +2,6 @@
 
 use crate::{
     args::RunArgs,
-    attester::{self, Attester},
     compose::{self, Found},
     environment::{self, Machine},
     fetch,
@@ -15,6 +14,7 @@ use crate::{
     withdrawal::{self, TakenBack},
 };
 use anyhow::{Context as _, bail};
+use sealroom_attester::Attester;
 use sealroom_http::{HttpError, RefreshToken};
 use sealroom_lifecycle::{
     Record, State, replay,
@@ -76,7 +76,7 @@ pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
     let token = fs::read_to_string(&args.token_file)
         .with_context(|| format!("cannot read `{}`", args.token_file.display()))?;
     let server = Server::new(&args.server, RefreshToken::new(&token))?;
-    let attester = attester::choose(&args.attester)?;
+    let attester = sealroom_attester::choose(&args.attester)?;
     let work_dir = work_dir(args.work_dir.as_deref()).context("cannot make a work folder")?;
     let claim = wait_for_claim(&server, setting, attester.as_ref())?;
     tracing::info!(computation = %claim.computation, "took on a computation");

@@ -191,8 +191,9 @@ fn what_a_killed_launcher_leaves_the_next_one_removes() {
     }
     let before = ours("sealroom-launcher");
     let launcher = new_launcher();
-    let its_process = ours("sealroom-launcher").into_iter().find(|id| !before.contains(id));
-    let its_process = its_process.expect("the launcher's process");
+    let its_process = until("the launcher's process", || {
+        ours("sealroom-launcher").into_iter().find(|id| !before.contains(id))
+    });
     let mut left = Vec::new();
     let exit = while_running(&launcher, Room::new(SLEEP), |jail| {
         until("the interpreter", || {

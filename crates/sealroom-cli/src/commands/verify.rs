@@ -132,6 +132,7 @@ pub(crate) fn verdict(verdict: &Verdict, term: &Term) -> String {
         let mark = match check.outcome {
             Outcome::Passed => term.green("ok  "),
             Outcome::Warned => term.yellow("WARN"),
+            Outcome::Open => term.yellow("OPEN"),
             Outcome::Failed => term.red("FAIL"),
         };
         let _ = writeln!(out, "  {mark}  {}", check.text);

@@ -6,7 +6,8 @@ use crate::harness::{
     liar::{self, Ask, Truth},
     room::{JOIN_ALL, Room, SAY_OK},
 };
-use sealroom_protocol::{Digest, IdentityKeys, manifest::CanonicalManifest};
+use sealroom_evidence::simulated::Quote;
+use sealroom_protocol::{Base64, IdentityKeys, manifest::CanonicalManifest};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -45,10 +46,9 @@ fn forge(identity: &mut Value, change: impl FnOnce(&mut Value)) {
     let canonical: CanonicalManifest = manifest.canonical();
     let keys: IdentityKeys = serde_json::from_value(identity["keys"].clone()).unwrap();
     let report_data = keys.report_data(&canonical.digest(), &[]);
-    let program = Digest::from_bytes([7; 32]);
-    let evidence = sealroom_attest::simulated::evidence(&report_data, &program);
+    let quote = Quote { report_data: &report_data, program: &[7; 32] };
     identity["manifest"] = canonical.text().into();
-    identity["evidence"] = serde_json::to_value(evidence).unwrap();
+    identity["evidence"]["quote"] = Base64(quote.to_bytes()).to_string().into();
 }
 
 #[test]
