@@ -3,6 +3,15 @@
 use crate::{Check, Outcome, Rule};
 use serde_json::{Map, Value};
 
+/// What a hardware report has to carry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Binding<'a> {
+    /// Exactly these bytes: the digest of what a paravisor vouches for.
+    Exactly(&'a [u8; 64]),
+    /// What the request expects.
+    FromRequest,
+}
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {

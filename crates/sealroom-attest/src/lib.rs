@@ -4,14 +4,16 @@
 //! - [`verdict`]: checks and what they come to, for people and programs
 //! - [`policy`]: what a relying party accepts
 //! - [`roots`]: whose word counts in the end
-//! - `dcap` (SGX, TDX), `snp`, `azure` and `tpm`, `gpu`, [`simulated`]: a kind of evidence each
+//! - [`event_log`]: what a trust domain loaded, held against its registers
+//! - `dcap` (SGX, TDX), `snp`, `azure` and `tpm`, [`gpu`], [`simulated`]: a kind of evidence each
 //!
 //! Whatever is not known, or can't be judged, is refused: the verifier fails closed.
 #![forbid(unsafe_code)]
 
 mod azure;
 mod dcap;
-mod gpu;
+pub mod event_log;
+pub mod gpu;
 mod judging;
 pub mod policy;
 pub mod roots;
@@ -96,8 +98,14 @@ impl Request<'_> {
 pub fn verify(request: &Request<'_>) -> Judgement {
     let mut found = Findings::default();
     judge(request, &mut found);
-    let Findings { checks, fields, platforms, issued, expires } = found;
-    Judgement { verdict: checks.into(), fields, platforms, issued, expires }
+    found.into()
+}
+
+impl From<Findings> for Judgement {
+    fn from(found: Findings) -> Self {
+        let Findings { checks, fields, platforms, issued, expires } = found;
+        Self { verdict: checks.into(), fields, platforms, issued, expires }
+    }
 }
 
 fn judge(request: &Request<'_>, found: &mut Findings) {

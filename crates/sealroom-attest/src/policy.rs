@@ -1,4 +1,23 @@
-//! What a relying party accepts, as typed values.
+//! What a relying party accepts: typed values, and the file that people write them in.
+//!
+//! The file is TOML (docs/attestation-policy.md): [`Policy::parse`] reads it and names the line of whatever is wrong with
+//! it, [`Shipped`] are those that come with the program, [`Policy::explain`] says in words what a policy comes to.
+
+mod amd;
+mod document;
+mod error;
+mod explain;
+mod file;
+mod intel;
+mod shipped;
+#[cfg(test)]
+mod tests;
+mod tpm;
+mod value;
+
+pub use error::PolicyError;
+pub use explain::{Effect, Explanation, Section, Statement};
+pub use shipped::Shipped;
 
 use sealroom_evidence::snp::{Product, Tcb};
 use sealroom_protocol::EvidenceKind;
@@ -7,6 +26,9 @@ use std::{
     fmt,
     str::FromStr,
 };
+
+/// Bytes that a policy file can have: a thousand platforms fit, and nobody waits for it to be read.
+pub const MAX_FILE: usize = 256 << 10;
 
 /// A whole policy. What it does not name is refused: the default accepts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +49,17 @@ pub struct Policy {
     pub tpm: TpmPolicy,
     /// Single platforms.
     pub platforms: Platforms,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the first line that is wrong, and what to do about it: syntax, an unknown key, a value out of
+    /// range, rules that contradict each other, a kind that is accepted without saying what may run.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        file::parse(text)
+    }
 }
 
 /// What Intel says of a platform's state (SGX and TDX).
@@ -126,8 +159,16 @@ pub struct SnpPolicy {
     pub require_ciphertext_hiding: bool,
     /// Whether reading the processor's power draw must be off.
     pub require_rapl_disabled: bool,
-    /// Whether memory must be encrypted with error correction and XTS (ECC, TSME are not asked for).
+    /// Whether memory must correct errors (ECC).
     pub require_ecc: bool,
+    /// Whether all memory must be encrypted, the host's too (TSME).
+    pub require_tsme: bool,
+    /// Whether the guest may use CXL memory, which is outside of the processor (guest policy CXL_ALLOW).
+    pub allow_cxl: bool,
+    /// Whether the guest must be kept on one socket (guest policy SINGLE_SOCKET).
+    pub require_single_socket: bool,
+    /// Whether AMD's list of revoked certificates must be there. One that is there is always looked at.
+    pub require_crl: bool,
     /// The least GUEST_SVN.
     pub min_guest_svn: u32,
     /// What may run: one of these. Empty accepts nothing.
@@ -152,8 +193,10 @@ pub struct SnpReference {
 pub struct AzurePolicy {
     /// Whether secure boot has to be on.
     pub require_secure_boot: bool,
-    /// Whether the serial console may be on.
+    /// Whether a console of the host's may be on.
     pub allow_console: bool,
+    /// Whether the paravisor may pass on devices that the host gives it (filtered VPCI devices).
+    pub allow_vpci_devices: bool,
     /// What may run: SHA-256 PCRs that have to have a value; one of these. Empty accepts nothing.
     pub references: Vec<PcrReference>,
 }
@@ -178,6 +221,8 @@ pub struct Platforms {
     pub allow: Option<BTreeSet<String>>,
     /// Never these.
     pub deny: BTreeSet<String>,
+    /// Whether a policy without `allow` is refused when it is read. Judging needs not look at it.
+    pub require_allow: bool,
 }
 
 /// The state of a platform, in Intel's words.

@@ -25,6 +25,10 @@ pub enum Group {
     Identity,
     /// Was it made just now, for me?
     Fresh,
+    /// Did all who take part release their keys for that?
+    Approvals,
+    /// Is the run what its receipt says?
+    Run,
 }
 
 impl fmt::Display for Group {
@@ -39,6 +43,8 @@ impl fmt::Display for Group {
             Self::Limits => "the limits",
             Self::Identity => "the enclave's identity",
             Self::Fresh => "fresh",
+            Self::Approvals => "the participants' approvals",
+            Self::Run => "the run",
         })
     }
 }
