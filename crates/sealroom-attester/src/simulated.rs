@@ -39,6 +39,10 @@ impl Attester for Simulated {
         EvidenceKind::Simulated
     }
 
+    fn description(&self) -> String {
+        format!("no hardware: simulated by the program {}", self.program)
+    }
+
     fn evidence(&self, report_data: &[u8; 64]) -> Result<Evidence, AttestError> {
         let quote = Quote { report_data, program: self.program.as_bytes() };
         let quote = Base64(quote.to_bytes());
