@@ -13,7 +13,7 @@ use std::{
     thread,
     time::{Duration, SystemTime},
 };
-use ureq::{Agent, SendBody, http};
+use ureq::{Agent, SendBody, config::ConfigBuilder, http, typestate::AgentScope};
 
 pub use http::Method;
 
@@ -28,6 +28,36 @@ const RETRY_WAITS: [Duration; 4] = [
 const RENEW_BEFORE: u64 = 300;
 /// Largest JSON body that is read: a manifest or a log of thousands of events.
 const MAX_JSON: u64 = 256 << 20;
+
+/// What all our connections have in common: TLS as it is set up here, no redirect followed, and a status that the
+/// caller looks at. The caller adds how long it waits.
+#[must_use]
+pub fn agent() -> ConfigBuilder<AgentScope> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .tls_config(tls)
+        .user_agent(concat!("sealroom/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Reads the URL that paths are appended to: `http:` or `https:`, without a query or a user name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn base_url(text: &str) -> Result<String, HttpError> {
+    let base = text.trim_end_matches('/').to_owned();
+    let fault = |problem| HttpError::Url { url: base.clone(), problem };
+    let uri: http::Uri = base.parse().map_err(|_| fault("it does not parse"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+        return Err(fault("it has to begin with http:// or https://"));
+    }
+    if uri.query().is_some() || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        return Err(fault("it has a query or a user name in it"));
+    }
+    Ok(base)
+}
 
 /// One server, one account.
 pub struct Client {
@@ -67,25 +97,8 @@ impl Client {
     /// # Errors
     /// [`HttpError::Url`] if `base` is none.
     pub fn new(base: &str, token: Option<RefreshToken>) -> Result<Self, HttpError> {
-        let base = base.trim_end_matches('/').to_owned();
-        let fault = |problem| HttpError::Url { url: base.clone(), problem };
-        let uri: http::Uri = base.parse().map_err(|_| fault("it does not parse"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
-            return Err(fault("it has to begin with http:// or https://"));
-        }
-        if uri.query().is_some() || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
-            return Err(fault("it has a query or a user name in it"));
-        }
-        let tls = ureq::tls::TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(
-                rustls::crypto::aws_lc_rs::default_provider(),
-            ))
-            .build();
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .tls_config(tls)
-            .user_agent(concat!("sealroom/", env!("CARGO_PKG_VERSION")))
+        let base = base_url(base)?;
+        let agent = agent()
             .timeout_connect(Some(Duration::from_secs(10)))
             // Long polls answer within 20 s; a body may take as long as it moves.
             .timeout_recv_response(Some(Duration::from_secs(120)))

@@ -7,7 +7,7 @@ mod client;
 mod error;
 mod token;
 
-pub use client::{Body, Client, Method};
+pub use client::{Body, Client, Method, agent, base_url};
 pub use error::HttpError;
 pub use token::RefreshToken;
 
