@@ -5,8 +5,8 @@
 
 use crate::{EnclaveId, Record};
 use sealroom_protocol::{
-    ComputationId, Digest, Envelope, Evidence, EvidenceKind, IdentityKeys, ParticipantId,
-    RuntimeName,
+    Challenge, ComputationId, Digest, Envelope, Evidence, EvidenceKind, IdentityKeys,
+    ParticipantId, RuntimeName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,20 @@ bodies! {
         /// Its keys.
         pub keys: IdentityKeys,
         /// What it shows for itself.
+        pub evidence: Evidence,
+    }
+
+    /// `GET /enclave/computations/{id}/challenges`: what participants ask the enclave.
+    pub struct Challenges {
+        /// Those that it has not answered.
+        pub challenges: Vec<Challenge>,
+    }
+
+    /// `POST /enclave/computations/{id}/challenges`: an answer.
+    pub struct AnswerChallenge {
+        /// To which.
+        pub challenge: Challenge,
+        /// Evidence that is bound to it.
         pub evidence: Evidence,
     }
 

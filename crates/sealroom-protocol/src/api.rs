@@ -4,8 +4,8 @@
 //! ignores. Times are RFC 3339.
 
 use crate::{
-    CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys, Lock,
-    ParticipantId, Policy, PublicKey, Role, RuntimeName, Suite, Timestamp,
+    Challenge, CodeFile, ComputationId, Digest, Email, Envelope, Evidence, FileName, IdentityKeys,
+    Lock, ParticipantId, Policy, PublicKey, Role, RuntimeName, Suite, Timestamp,
     package::Variables,
     receipt::{RunStatus, SealedResult},
 };
@@ -278,6 +278,18 @@ bodies! {
         /// The quote in base64, as the 2022 client wants it.
         pub quote: String,
         /// The evidence.
+        pub evidence: Evidence,
+    }
+
+    /// `POST /computations/{id}/challenge`: asks the enclave for evidence of its own, made now.
+    pub struct ChallengeRequest {
+        /// What the evidence has to be bound to, beside manifest and keys.
+        pub challenge: Challenge,
+    }
+
+    /// The enclave's answer.
+    pub struct ChallengeAnswer {
+        /// Evidence for [`IdentityKeys::report_data`] with the challenge.
         pub evidence: Evidence,
     }
 

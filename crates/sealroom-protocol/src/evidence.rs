@@ -1,6 +1,7 @@
 //! Evidence of what the enclave is, in the sense of RFC 9334: made by an attester, judged elsewhere.
 
-use crate::Base64;
+use crate::{Base64, Digest};
+use sealroom_seal::framed;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -42,6 +43,7 @@ impl fmt::Display for EvidenceKind {
 /// What an enclave shows for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// How to read `quote`.
     pub kind: EvidenceKind,
@@ -50,4 +52,14 @@ pub struct Evidence {
     /// Certificates and the like that came with it, in the order of the kind's format.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endorsements: Vec<Base64>,
+}
+
+impl Evidence {
+    /// SHA-256 of what the attester said: framed("sealroom/evidence/v1" ‖ kind ‖ quote). Not of the endorsements, which others
+    /// sign and anybody may replace by newer ones.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let kind = self.kind.to_string();
+        Digest::of(&framed(&[b"sealroom/evidence/v1", kind.as_bytes(), &self.quote.0]))
+    }
 }

@@ -2,11 +2,65 @@
 
 use crate::{Base64, Digest, PublicKey};
 use sealroom_seal::{digest::sha512, framed, release::SealingKey};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+/// What a verifier makes up so that evidence can't be older: 32 random bytes, used once. Hexadecimal as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
+pub struct Challenge([u8; 32]);
+
+impl Challenge {
+    /// A fresh one.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(sealroom_seal::random())
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Not a challenge.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a challenge is 64 hexadecimal digits, and not all zero")]
+pub struct ParseChallengeError;
+
+impl FromStr for Challenge {
+    type Err = ParseChallengeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseChallengeError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseChallengeError)?;
+        if bytes == [0; 32] { Err(ParseChallengeError) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl Serialize for Challenge {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Challenge {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
 
 /// What the enclave's identity is: fresh for each computation and manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct IdentityKeys {
     /// Ed25519: signs receipts.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]

@@ -11,6 +11,7 @@
 //! - [`release`]: a participant giving its key to an identity that it has verified
 //! - [`context`]: what ties a sealed file to its place
 //! - [`statement`]: what an enclave signs; [`receipt`] of a run, [`destruction`] of a key
+//! - [`dossier`]: a run's receipt with all that it takes to check it, in one file
 //! - [`jail`]: what holds the code
 //! - [`api`], [`problem`]: bodies of the HTTP interface
 //! - [`text`]: showing what somebody else has written
@@ -22,6 +23,7 @@ pub mod code;
 pub mod context;
 pub mod contract;
 pub mod destruction;
+pub mod dossier;
 pub mod evidence;
 pub mod id;
 pub mod identity;
@@ -44,9 +46,10 @@ pub use code::CodeFile;
 pub use context::{FileContext, FileKind};
 pub use contract::Contract;
 pub use destruction::Destruction;
+pub use dossier::Dossier;
 pub use evidence::{Evidence, EvidenceKind};
 pub use id::{ComputationId, Email, ParticipantId, Role};
-pub use identity::IdentityKeys;
+pub use identity::{Challenge, IdentityKeys};
 pub use jail::{JailLevel, JailPart};
 pub use manifest::Manifest;
 pub use name::{CodePath, FileName};

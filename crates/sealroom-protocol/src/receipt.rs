@@ -4,7 +4,8 @@
 //! were made from.
 
 use crate::{
-    ComputationId, Digest, FileName, InventoryEntry, ParticipantId, Timestamp,
+    ComputationId, Digest, Evidence, FileName, InventoryEntry, Manifest, ParticipantId, Timestamp,
+    code::code_digest,
     statement::{Predicate, Subject},
 };
 use serde::{Deserialize, Serialize};
@@ -51,8 +52,17 @@ pub struct Receipt {
     pub computation: ComputationId,
     /// The manifest in force.
     pub manifest: Digest,
-    /// Which run of this manifest, from 1.
+    /// What the manifest and the evidence come to, part by part.
+    pub basis: Basis,
+    /// Which run of the computation, from 1.
     pub run: u32,
+    /// Which run under this identity, from 1: the manifest's policy has a limit for it.
+    pub run_of_identity: u32,
+    /// The participants' key releases that were opened, by [digest](crate::Release::digest), in the manifest's order.
+    /// None if they were refused; then nothing else was opened either.
+    pub releases: Vec<Digest>,
+    /// When the evidence of the identity was made, by the enclave's clock, which is the host's.
+    pub published_at: Timestamp,
     /// When it started, by the enclave's clock, which is the host's.
     pub started_at: Timestamp,
     /// When it ended.
@@ -69,6 +79,33 @@ pub struct Receipt {
     /// The log, sealed for each of those to whom the policy grants it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<SealedLog>,
+}
+
+/// What a run stands on, by digests: what is in the manifest and the evidence, for those who have other copies of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basis {
+    /// The code: [`code_digest`].
+    pub code: Digest,
+    /// The package lock: the manifest's [`lock_sha256`](crate::manifest::EnvironmentPart::lock_sha256).
+    pub lock: Digest,
+    /// The policy in force: SHA-256 of its canonical JSON.
+    pub policy: Digest,
+    /// What the enclave showed for itself: [`Evidence::digest`].
+    pub evidence: Digest,
+}
+
+impl Basis {
+    /// What a run under `manifest` stands on, if the enclave showed `evidence`.
+    #[must_use]
+    pub fn of(manifest: &Manifest, evidence: &Evidence) -> Self {
+        Self {
+            code: code_digest(&manifest.code),
+            lock: manifest.environment.lock_sha256,
+            policy: Digest::of(&crate::canonical(&manifest.policy)),
+            evidence: evidence.digest(),
+        }
+    }
 }
 
 /// A log sealed for one participant.
@@ -127,6 +164,20 @@ impl Predicate for Receipt {
     }
 }
 
+/// The files of all data providers as the code sees them: in the order that the providers' own clocks give; of those
+/// with the same time, by provider and then as the provider listed them.
+#[must_use]
+pub fn in_order<'a>(
+    inventories: impl IntoIterator<Item = (u16, &'a [InventoryEntry])>,
+) -> Vec<Input> {
+    let of_one = |(provider, files): (u16, &'a [InventoryEntry])| {
+        files.iter().map(move |file| Input { provider, file: file.clone() })
+    };
+    let mut files: Vec<Input> = inventories.into_iter().flat_map(of_one).collect();
+    files.sort_by_key(|input| input.file.uploaded_at);
+    files
+}
+
 impl Receipt {
     /// The log that `reader` can open, if there is one for it.
     #[must_use]
@@ -138,8 +189,51 @@ impl Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Role, statement::Envelope};
+    use crate::{Base64, EvidenceKind, Role, statement::Envelope};
     use sealroom_seal::sign::SigningKey;
+
+    fn evidence() -> Evidence {
+        let (kind, quote) = (EvidenceKind::Simulated, Base64(b"quote".to_vec()));
+        Evidence { kind, quote, endorsements: vec![] }
+    }
+
+    #[test]
+    fn the_basis_of_a_run_tells_which_part_is_another() {
+        let (manifest, evidence) = (crate::manifest::tests::sample(), evidence());
+        let basis = Basis::of(&manifest, &evidence);
+        let mut endorsed = evidence.clone();
+        endorsed.endorsements.push(Base64(b"newer".to_vec()));
+        assert_eq!(Basis::of(&manifest, &endorsed), basis, "whoever vouches later changes nothing");
+        let mut other = evidence.clone();
+        other.kind = EvidenceKind::Snp;
+        assert_ne!(Basis::of(&manifest, &other).evidence, basis.evidence);
+        let mut other = manifest.clone();
+        other.policy.max_runs += 1;
+        let changed = Basis::of(&other, &evidence);
+        assert_ne!(changed.policy, basis.policy);
+        assert_eq!(Basis { policy: basis.policy, ..changed }, basis);
+        let mut other = manifest;
+        let (path, sha256) = ("x.py".parse().unwrap(), Digest::of(b"x"));
+        other.code.push(crate::CodeFile { path, size: 1, sha256, sealed: true });
+        let changed = Basis::of(&other, &evidence);
+        assert_ne!(changed.code, basis.code);
+        assert_eq!(Basis { code: basis.code, ..changed }, basis);
+    }
+
+    #[test]
+    fn inputs_come_in_the_order_of_the_providers_clocks() {
+        let entry = |(name, uploaded_at): (&str, u64)| InventoryEntry {
+            name: name.parse().unwrap(),
+            size: 0,
+            sha256: Digest::of(b""),
+            uploaded_at,
+        };
+        let one = [("a", 1), ("b", 5)].map(entry);
+        let other = [("c", 3), ("e", 5), ("d", 5)].map(entry);
+        let listed = in_order([(0, one.as_slice()), (1, other.as_slice())]);
+        let names: Vec<&str> = listed.iter().map(|input| input.file.name.as_str()).collect();
+        assert_eq!(names, ["a", "c", "b", "e", "d"]);
+    }
 
     #[test]
     fn a_receipt_speaks_of_the_sealed_results_and_of_no_other() {
@@ -154,7 +248,11 @@ mod tests {
         let receipt = Receipt {
             computation: ComputationId::random(),
             manifest: Digest::of(b"m"),
+            basis: Basis::of(&crate::manifest::tests::sample(), &evidence()),
             run: 1,
+            run_of_identity: 1,
+            releases: vec![],
+            published_at: Timestamp::UNIX_EPOCH,
             started_at: Timestamp::UNIX_EPOCH,
             ended_at: Timestamp::UNIX_EPOCH,
             status: RunStatus::Succeeded,

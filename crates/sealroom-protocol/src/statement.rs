@@ -60,6 +60,12 @@ impl Subject {
     pub fn new(name: String, sha256: Digest) -> Self {
         Self { name, digest: SubjectDigest { sha256 } }
     }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// A signed statement: DSSE JSON.

@@ -13,7 +13,7 @@ use sealroom_protocol::{
     PublicKey, Receipt, Release, Role, Suite, Timestamp,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
     package::{LOCK_VERSION, LockedPackage, Requester, Variables},
-    receipt::RunStatus,
+    receipt::{Basis, RunStatus},
     release::{Recipient, SodiumRelease},
     statement::Predicate as _,
 };
@@ -180,10 +180,15 @@ impl World {
         let stranger = SigningKey::from_seed(&[3; 32]);
         let key = identity.and_then(|i| self.identities.get(&i.keys.signing)).unwrap_or(&stranger);
         let failed = RunStatus::Failed { reason: "exit code 3".to_owned(), exit_code: Some(3) };
+        let manifest = identity.map_or(Digest::of(b""), |identity| identity.digest);
         Receipt {
             computation: self.state.computation,
-            manifest: identity.map_or(Digest::of(b""), |identity| identity.digest),
+            manifest,
+            basis: Basis { code: manifest, lock: manifest, policy: manifest, evidence: manifest },
             run,
+            run_of_identity: run,
+            releases: vec![],
+            published_at: NOW,
             started_at: NOW,
             ended_at: NOW,
             status: if success { RunStatus::Succeeded } else { failed },
