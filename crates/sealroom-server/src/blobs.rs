@@ -1,4 +1,5 @@
-//! The blob store: files in a folder, or any S3-compatible store. Holds ciphertext only.
+//! The blob store: files in a folder, or any S3-compatible store. Holds ciphertext, and what anybody may read:
+//! clear code, collateral.
 //!
 //! A blob has a random name and is never changed; what it means stands in the database.
 

@@ -132,6 +132,9 @@ pub struct Config {
     pub require_jail: Option<JailLevel>,
     /// Whether code is fetched from GitHub; it is not if absent.
     pub code_from_git: Option<GitAccess>,
+    /// Whom to ask for what vouches for evidence; nobody if absent. Files in `collateral` in the data directory count
+    /// either way.
+    pub collateral: Option<sealroom_collateral::Service>,
     /// Largest data or result file, in bytes.
     pub max_upload_bytes: u64,
     /// Largest code archive, in bytes.
@@ -147,6 +150,8 @@ pub struct Config {
     /// How long a released key waits for the enclave to say whether it opens, before the caller is told
     /// that it is kept.
     pub key_judgement: Duration,
+    /// How long a challenge waits for the enclave's evidence. Some hardware takes half a minute.
+    pub challenge_answer: Duration,
     /// How long requests that are under way may take when the server is told to stop.
     pub grace: Duration,
 }
@@ -167,6 +172,7 @@ impl Config {
             offer: Offer::default(),
             require_jail: None,
             code_from_git: None,
+            collateral: None,
             max_upload_bytes: 64 << 30,
             // A full archive (`archive::MAX_TOTAL`) with the headers of its files around it.
             max_code_bytes: (2 << 30) + (100 << 20),
@@ -175,6 +181,7 @@ impl Config {
             long_poll: Duration::from_secs(20),
             body_idle: Duration::from_secs(60),
             key_judgement: Duration::from_secs(5),
+            challenge_answer: Duration::from_secs(40),
             grace: Duration::from_secs(10),
         }
     }

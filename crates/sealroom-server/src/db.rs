@@ -1,11 +1,13 @@
 //! The database: SQLite on one machine, PostgreSQL for many, through one code path.
 //!
 //! - [`accounts`]: accounts, refresh tokens, server secrets
+//! - [`challenges`]: what participants ask enclaves for evidence
 //! - [`log`]: events and what is projected from them
 //! - [`leases`]: which enclave has which computation
 //! - [`files`]: which blob holds which file
 
 pub(crate) mod accounts;
+pub(crate) mod challenges;
 pub(crate) mod files;
 pub(crate) mod leases;
 pub(crate) mod log;
@@ -150,14 +152,16 @@ fn sqlite_url(path: &Path) -> String {
 /// Two programs may be the first at the same moment (`serve` and `account add`), and SQLite's
 /// migrations have no lock: who comes second tries again and finds the tables.
 async fn migrate(pool: &AnyPool) -> Result<(), ServeError> {
+    let tables = [
+        ("tables", include_str!("db/0001_tables.sql")),
+        ("challenges", include_str!("db/0002_challenges.sql")),
+    ];
     let migrations = || {
-        vec![Migration::new(
-            1,
-            "tables".into(),
-            MigrationType::Simple,
-            sqlx::SqlSafeStr::into_sql_str(include_str!("db/0001_tables.sql")),
-            false,
-        )]
+        let new = |version, (name, sql): (&'static str, &'static str)| {
+            let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+        };
+        (1..).zip(tables).map(|(version, table)| new(version, table)).collect()
     };
     let mut last = Ok(());
     for _ in 0..5 {

@@ -14,12 +14,13 @@ use crate::{
     blobs::Blobs,
     db::{
         Db,
-        files::{self, File},
+        files::{self, File, Place},
         leases::{self, Lease},
         log,
     },
     problem::{Answer, Failure},
 };
+use bytes::Bytes;
 use rooms::Rooms;
 use sealroom_lifecycle::{Actor, Command, Record, State, command::Create, decide};
 use sealroom_protocol::{ComputationId, Email, Timestamp};
@@ -43,12 +44,14 @@ struct Inner {
     rooms: Rooms,
     /// Changes when somebody may find work.
     work: watch::Sender<u64>,
+    /// Changes when a challenge was asked or answered.
+    challenges: watch::Sender<u64>,
 }
 
 impl Engine {
     pub(crate) fn new(db: Db, blobs: Blobs, lease: Duration) -> Self {
-        let (rooms, work) = (Rooms::default(), watch::Sender::new(0));
-        Self(Arc::new(Inner { db, blobs, lease, rooms, work }))
+        let (work, challenges) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self(Arc::new(Inner { db, blobs, lease, rooms: Rooms::default(), work, challenges }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -195,6 +198,41 @@ impl Engine {
         .await
     }
 
+    /// Keeps collateral with its computation, in the place of what was there, if the computation still has the evidence
+    /// that it is for.
+    pub(crate) async fn keep_collateral(&self, file: File) -> Answer<bool> {
+        let engine = self.clone();
+        detached(async move {
+            let room = engine.0.rooms.enter(file.computation);
+            let _turn = room.writing.lock().await;
+            let state = engine.load(file.computation).await?;
+            if !state.is_some_and(|state| files::is_used(&state, &file.place)) {
+                return Ok(false);
+            }
+            let mut write = engine.db().write().await?;
+            let loose = files::replace(&mut write, &file).await?;
+            write.commit().await?;
+            engine.blobs().delete(engine.db(), &loose).await;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// The bytes of the file at a place that has one, if there is any.
+    pub(crate) async fn read_file_at(
+        &self,
+        id: ComputationId,
+        place: &Place,
+    ) -> Answer<Option<Bytes>> {
+        let Some(blob) = self.db().blob_at(id, place).await? else { return Ok(None) };
+        match self.blobs().read(&blob).await {
+            Ok(content) => Ok(Some(content.bytes().await?)),
+            // Replaced or removed since.
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The records after `after`; waits up to `wait` for one if there is none.
     pub(crate) async fn records_after(
         &self,
@@ -222,6 +260,16 @@ impl Engine {
     /// Hears when there may be work for an enclave.
     pub(crate) fn work(&self) -> watch::Receiver<u64> {
         self.0.work.subscribe()
+    }
+
+    /// Hears when a challenge may have been asked or answered.
+    pub(crate) fn challenges(&self) -> watch::Receiver<u64> {
+        self.0.challenges.subscribe()
+    }
+
+    /// Says that a challenge was asked or answered.
+    pub(crate) fn note_challenge(&self) {
+        self.0.challenges.send_modify(|n| *n += 1);
     }
 
     /// How long to wait for news before looking at what other servers have done.

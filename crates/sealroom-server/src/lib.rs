@@ -7,6 +7,7 @@
 //! - [`error`]: what can keep it from starting; `problem`: what a caller is told
 //! - `db`, `blobs`, `upload`: the database, the files, and how a stream becomes a stored file
 //! - `engine`: load a computation, decide, store, tell
+//! - `collateral`: what vouches for evidence, kept with the computation
 //! - `auth`: accounts and tokens
 //! - `git`: code from GitHub, if the operator allows it
 //! - `routes`: the HTTP interface, a file for each subject
@@ -20,6 +21,7 @@ pub mod error;
 
 mod auth;
 mod blobs;
+mod collateral;
 mod db;
 mod drain;
 mod engine;

@@ -118,6 +118,12 @@ impl Failure {
             .hint("nothing was stored; send it again")
     }
 
+    /// The enclave stays silent.
+    pub(crate) fn no_answer(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "no-answer", "no answer", detail)
+            .hint("try again; while it stays silent, nobody should release a key to it")
+    }
+
     pub(crate) fn stopping() -> Self {
         let detail = "the server is stopping";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "stopping", detail).hint("try again")

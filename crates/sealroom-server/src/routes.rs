@@ -3,8 +3,10 @@
 
 mod accounts;
 mod audit;
+mod challenges;
 mod client_2022;
 mod code;
+mod collateral;
 mod computations;
 mod data;
 mod enclave;
@@ -73,8 +75,10 @@ pub(crate) fn all() -> (Router<App>, String) {
         .merge(packages::routes())
         .merge(client_2022::routes())
         .merge(keys::routes())
+        .merge(challenges::routes())
         .merge(runs::routes())
         .merge(audit::routes())
+        .merge(collateral::routes())
         .merge(enclave::routes())
         .merge(enclave_runs::routes())
         .split_for_parts();

@@ -4,6 +4,7 @@ use crate::{
     AccountKind, Config, LocalEnclaves, ServeError,
     auth::{self, Tokens},
     blobs::Blobs,
+    collateral::Keeper,
     db::Db,
     engine::Engine,
     git::Fetcher,
@@ -30,6 +31,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) git: Fetcher,
     pub(crate) resolver: Resolver,
+    pub(crate) keeper: Keeper,
     pub(crate) openapi: String,
     /// Long polls and event streams end with it.
     pub(crate) stop: CancellationToken,
@@ -105,6 +107,7 @@ async fn run(
     let (router, openapi) = routes::all();
     let (grace, claimed) = (config.grace, tokio::sync::Notify::new());
     let resolver = Resolver::new(&config);
+    let keeper = Keeper::new(&config, engine.clone());
     let app = App(Arc::new(Parts {
         config,
         engine: engine.clone(),
@@ -112,6 +115,7 @@ async fn run(
         metrics,
         git,
         resolver,
+        keeper,
         openapi,
         stop: stop.clone(),
         claimed,

@@ -23,6 +23,8 @@ pub(crate) enum Place {
     Log(u32, ParticipantId),
     /// A package that the code adds.
     Package(Digest),
+    /// What vouches for a quote, which has that digest.
+    Collateral(Digest),
 }
 
 impl Place {
@@ -35,6 +37,7 @@ impl Place {
                 format!("log/{run}/{}/{index}", role.short_name())
             }
             Self::Package(sha256) => format!("packages/{sha256}"),
+            Self::Collateral(quote) => format!("collateral/{quote}"),
         }
     }
 }
@@ -67,6 +70,20 @@ impl Db {
             .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some((row.try_get(0)?, row.try_get::<i64, _>(1)?.unsigned_abs())))
+    }
+
+    /// The blob that holds the file at a place that has one.
+    pub(crate) async fn blob_at(
+        &self,
+        computation: ComputationId,
+        place: &Place,
+    ) -> sqlx::Result<Option<String>> {
+        let row = sqlx::query("SELECT blob FROM files WHERE computation = $1 AND place = $2")
+            .bind(computation.to_string())
+            .bind(place.key())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| row.try_get(0)).transpose()
     }
 
     /// The packages that are stored for a computation: how many, and their bytes.
@@ -137,6 +154,51 @@ pub(crate) async fn insert(connection: &mut AnyConnection, file: &File) -> sqlx:
     Ok(true)
 }
 
+/// Makes a file of a stored blob, and drops what was at its place; returns the blobs that are loose now.
+pub(crate) async fn replace(
+    connection: &mut AnyConnection,
+    file: &File,
+) -> sqlx::Result<Vec<String>> {
+    let (computation, place) = (file.computation.to_string(), file.place.key());
+    let select =
+        "SELECT sha256, blob FROM files WHERE computation = $1 AND place = $2 AND sha256 <> $3";
+    let rows = sqlx::query(select)
+        .bind(&computation)
+        .bind(&place)
+        .bind(file.sha256.to_string())
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut blobs = Vec::new();
+    for row in rows {
+        let (sha256, blob): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        drop_file(connection, &computation, &place, &sha256).await?;
+        loosen(connection, &blob).await?;
+        blobs.push(blob);
+    }
+    insert(connection, file).await?;
+    Ok(blobs)
+}
+
+async fn drop_file(
+    connection: &mut AnyConnection,
+    computation: &str,
+    place: &str,
+    sha256: &str,
+) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM files WHERE computation = $1 AND place = $2 AND sha256 = $3")
+        .bind(computation)
+        .bind(place)
+        .bind(sha256)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Whether `state` refers to what is at a place, whatever it is.
+pub(crate) fn is_used(state: &State, place: &Place) -> bool {
+    Used::by(state).places.contains(&place.key())
+}
+
 /// Whether exactly this file is there.
 pub(crate) async fn is_there(
     connection: &mut AnyConnection,
@@ -173,12 +235,7 @@ pub(crate) async fn drop_unused(
         if used.has(&place, &sha256) {
             continue;
         }
-        sqlx::query("DELETE FROM files WHERE computation = $1 AND place = $2 AND sha256 = $3")
-            .bind(state.computation.to_string())
-            .bind(place)
-            .bind(sha256)
-            .execute(&mut *connection)
-            .await?;
+        drop_file(connection, &state.computation.to_string(), &place, &sha256).await?;
         loosen(connection, &blob).await?;
         blobs.push(blob);
     }
@@ -188,13 +245,15 @@ pub(crate) async fn drop_unused(
 /// The files that a state refers to.
 struct Used {
     files: HashSet<(String, String)>,
+    /// Where files are whose content no event speaks of.
+    places: HashSet<String>,
     /// Where staged files are: of the run that is under way, of code that is to come.
     staged: Vec<String>,
 }
 
 impl Used {
     fn by(state: &State) -> Self {
-        let mut used = Self { files: HashSet::new(), staged: Vec::new() };
+        let mut used = Self { files: HashSet::new(), places: HashSet::new(), staged: Vec::new() };
         if state.closed == sealroom_lifecycle::state::Closed::Removed {
             return used;
         }
@@ -213,6 +272,10 @@ impl Used {
             }
         }
         state.runs.iter().for_each(|run| used.add_run(run));
+        let ran = state.runs.iter().map(|run| &run.identity);
+        for identity in state.identity.iter().chain(ran) {
+            used.places.insert(crate::collateral::place(&identity.evidence).key());
+        }
         used
     }
 
@@ -239,6 +302,7 @@ impl Used {
 
     fn has(&self, place: &str, sha256: &str) -> bool {
         self.staged.iter().any(|staged| place.starts_with(staged.as_str()))
+            || self.places.contains(place)
             || self.files.contains(&(place.to_owned(), sha256.to_owned()))
     }
 }

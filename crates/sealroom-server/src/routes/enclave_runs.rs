@@ -47,7 +47,9 @@ async fn publish(
 ) -> Answer<StatusCode> {
     let PublishIdentity { manifest, keys, evidence } = identity;
     let command = Command::PublishIdentity { manifest, keys, evidence };
-    app.engine.execute(holder.id, holder.actor(), command, Along::held(holder.lease)).await?;
+    let along = Along::held(holder.lease);
+    let state = app.engine.execute(holder.id, holder.actor(), command, along).await?;
+    app.keeper.want_for_standing(&state);
     Ok(StatusCode::NO_CONTENT)
 }
 

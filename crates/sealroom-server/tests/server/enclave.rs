@@ -13,7 +13,7 @@ use sealroom_protocol::{
     context::result_path,
     manifest::{ComputationPart, EnvironmentPart, ParticipantPart, RuntimePart, VERSION},
     package::Variables,
-    receipt::{RunStatus, SealedLog, SealedResult},
+    receipt::{Basis, RunStatus, SealedLog, SealedResult},
     release::Expected,
     statement::Predicate as _,
 };
@@ -212,7 +212,11 @@ impl Enclave {
         let receipt = Receipt {
             computation: self.computation,
             manifest,
+            basis: Basis { code: manifest, lock: manifest, policy: manifest, evidence: manifest },
             run,
+            run_of_identity: run,
+            releases: vec![],
+            published_at: Timestamp::UNIX_EPOCH,
             started_at: Timestamp::UNIX_EPOCH,
             ended_at: Timestamp::UNIX_EPOCH,
             sbom: None,

@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod client_2022;
+mod collateral;
 mod enclave;
 mod events;
 mod harness;
