@@ -2,7 +2,7 @@
 
 use sealroom_lifecycle::EnclaveId;
 use sealroom_protocol::JailLevel;
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 use uuid::Uuid;
 
 const HELP: &str = "\
@@ -19,7 +19,11 @@ Options:
       --cache-dir DIR      where packages of computations are kept, by content; like the runtimes, a place that nobody
                            else may change: in memory, or this machine's own disk [default: `cache` in the runtimes]
       --cache-bytes N      what of it is kept at most when nobody uses it [default: 20 GiB]
-      --attester KIND      `auto` or `simulated` [default: auto]
+      --attester NAME      what vouches for this program: `snp`, `tdx` or `tsm` (either) through the kernel, `gramine`
+                           (SGX), `azure` (a virtual TPM), `simulated` (nothing does); `auto` takes what the machine
+                           has, and simulates only where no such hardware is [default: auto]
+      --listen ADDR        answer participants directly too, over attested TLS, at this address and port (0: a free one,
+                           named in the log); whoever reaches it may ask for evidence [default: do not listen]
       --require-jail LEVEL do not start with less of a jail than `full`, `walled` or `minimum` [default: minimum]
       --id UUID            its name in logs and leases [default: a fresh one]
       --help               print this
@@ -42,6 +46,7 @@ pub(crate) struct RunArgs {
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) cache_bytes: u64,
     pub(crate) attester: String,
+    pub(crate) listen: Option<SocketAddr>,
     pub(crate) require_jail: JailLevel,
     pub(crate) id: EnclaveId,
 }
@@ -53,6 +58,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let (mut cache_dir, mut cache_bytes) = (None, 20 << 30);
     let (mut attester, mut id) = ("auto".to_owned(), Uuid::new_v4());
     let mut require_jail = JailLevel::Minimum;
+    let mut listen = None;
     let mut run = false;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -64,6 +70,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("cache-dir") => cache_dir = Some(path(parser.value()?)),
             Long("cache-bytes") => cache_bytes = parser.value()?.parse()?,
             Long("attester") => attester = parser.value()?.string()?,
+            Long("listen") => listen = Some(parser.value()?.parse()?),
             Long("require-jail") => require_jail = parser.value()?.parse()?,
             Long("id") => id = parser.value()?.parse()?,
             Short('h') | Long("help") => return Ok(Command::Print(HELP.to_owned())),
@@ -87,6 +94,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
         cache_dir,
         cache_bytes,
         attester,
+        listen,
         require_jail,
         id: EnclaveId(id),
     }))

@@ -8,7 +8,7 @@
 //! - [`server`]: the calls to the server
 //! - [`environment`], [`compose`]: the packages, and the manifest, made from what the server handed over and what is
 //!   there
-//! - [`identity`]: fresh keys, and evidence for them
+//! - [`identity`], [`challenge`]: fresh keys, and evidence for them
 //! - [`release`]: opening the participants' keys
 //! - [`fetch`]: ciphertext onto the local disk
 //! - [`run`], [`results`]: executing the code, sealing what it wrote
@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod challenge;
 mod compose;
 mod environment;
 mod fetch;

@@ -3,7 +3,7 @@
 use crate::{identity::Identity, withdrawal::TakenBack};
 use sealroom_lifecycle::{State, event::DataFile, state::Participant};
 use sealroom_protocol::{
-    InventoryEntry, ParticipantId, PublicKey, Release, Suite, Timestamp,
+    Digest, InventoryEntry, ParticipantId, PublicKey, Release, Suite, Timestamp,
     manifest::CanonicalManifest,
     release::{Expected, OpenedRelease, ReleaseRefusal},
 };
@@ -16,6 +16,8 @@ pub(crate) struct Released {
     pub(crate) public_key: PublicKey,
     pub(crate) file_key: FileKey,
     pub(crate) inventory: Vec<InventoryEntry>,
+    /// Names the release that all this was in.
+    pub(crate) digest: Digest,
 }
 
 /// Why keys are refused. Everybody has to approve again then.
@@ -60,6 +62,7 @@ pub(crate) fn open_all(
             public_key: part.public_key,
             file_key: opened.keys.file_key,
             inventory: opened.inventory.unwrap_or_else(|| listed_by_server(participant)),
+            digest: stored.release.digest(),
         });
     }
     if let Some((one, other)) = shared_key(&released) {
@@ -125,6 +128,7 @@ mod tests {
             public_key: PublicKey::from_bytes([0; 32]),
             file_key: key.clone(),
             inventory: vec![],
+            digest: Digest::of(b""),
         };
         let keys: Vec<FileKey> = (0..3).map(|_| FileKey::random()).collect();
         let distinct = [released(0, &keys[0]), released(1, &keys[1]), released(2, &keys[2])];

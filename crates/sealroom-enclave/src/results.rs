@@ -193,6 +193,7 @@ mod tests {
             public_key: PublicKey::from_bytes([0; 32]),
             file_key: FileKey::random(),
             inventory: vec![],
+            digest: sealroom_seal::Digest::of(b""),
         }
     }
 

@@ -18,7 +18,7 @@ use sealroom_http::HttpError;
 use sealroom_lifecycle::wire::FinishRun;
 use sealroom_output::Contracted;
 use sealroom_protocol::{
-    ParticipantId, Policy, Receipt, Role, Timestamp,
+    Digest, ParticipantId, Policy, Receipt, Role, Timestamp,
     contract::{Broken, ExitStatus},
     receipt::{Input as ReceiptInput, RunStatus, SealedLog, SealedResult},
     statement::Predicate as _,
@@ -70,6 +70,8 @@ enum RunFailure {
 
 /// What a run left behind.
 struct Products {
+    /// The releases that were opened.
+    releases: Vec<Digest>,
     inputs: Vec<ReceiptInput>,
     results: Vec<(SealedResult, File)>,
     logs: Vec<(SealedLog, File)>,
@@ -106,6 +108,7 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
     session.stop.begin(number);
     let watch = Watch::start(session, number);
     let mut products = Products {
+        releases: vec![],
         inputs: vec![],
         results: vec![],
         logs: vec![],
@@ -141,7 +144,11 @@ pub(crate) fn execute(session: &Session<'_>, number: u32) -> Result<Ended, HttpE
         let receipt = Receipt {
             computation: session.state.computation,
             manifest: session.manifest.digest(),
+            basis: session.basis,
             run: number,
+            run_of_identity: session.runs,
+            releases: products.releases.clone(),
+            published_at: session.published_at,
             started_at,
             ended_at,
             status: status.clone(),
@@ -244,6 +251,7 @@ fn attempt(session: &Session<'_>, number: u32, products: &mut Products) -> Resul
         &session.manifest,
         &session.identity,
     )?;
+    products.releases = released.iter().map(|released| released.digest).collect();
     let code = inputs::open_code(session, &released, &mut products.opened)?;
     let inputs =
         inputs::fetch_inputs(session, &released, &mut products.inputs, &mut products.opened)?;

@@ -5,8 +5,8 @@ use sealroom_http::{Body, Client, HttpError, Method, RefreshToken, path_componen
 use sealroom_lifecycle::{
     EnclaveId,
     wire::{
-        Claim, ClaimRequest, Events, FinishRun, JudgeKey, KeyDestroyed, LEASE_HEADER,
-        PublishIdentity, RefuseEnvironment, RunNumber,
+        AnswerChallenge, Challenges, Claim, ClaimRequest, Events, FinishRun, JudgeKey,
+        KeyDestroyed, LEASE_HEADER, PublishIdentity, RefuseEnvironment, RunNumber,
     },
 };
 use sealroom_protocol::{Digest, EvidenceKind, FileName, ParticipantId, RuntimeName};
@@ -114,6 +114,15 @@ impl Leased {
 
     pub(crate) fn publish_identity(&self, identity: &PublishIdentity) -> Result<(), HttpError> {
         self.send(Method::POST, "/identity", Body::json(identity))
+    }
+
+    /// What participants ask; waits a while for something.
+    pub(crate) fn challenges(&self) -> Result<Challenges, HttpError> {
+        self.client.get(&self.path("/challenges"))
+    }
+
+    pub(crate) fn answer_challenge(&self, answer: &AnswerChallenge) -> Result<(), HttpError> {
+        self.send(Method::POST, "/challenges", Body::json(answer))
     }
 
     pub(crate) fn judge_key(&self, judgement: &JudgeKey) -> Result<(), HttpError> {

@@ -2,6 +2,7 @@
 
 use crate::{
     args::RunArgs,
+    challenge::Challenged,
     compose::{self, Found},
     environment::{self, Machine},
     fetch,
@@ -14,7 +15,8 @@ use crate::{
     withdrawal::{self, TakenBack},
 };
 use anyhow::{Context as _, bail};
-use sealroom_attester::Attester;
+use sealroom_attester::{Attester, Chosen};
+use sealroom_channel::Endpoint;
 use sealroom_http::{HttpError, RefreshToken};
 use sealroom_lifecycle::{
     Record, State, replay,
@@ -22,7 +24,9 @@ use sealroom_lifecycle::{
     wire::{Claim, JudgeKey, KeyDestroyed, PublishIdentity},
 };
 use sealroom_packages::{Environment, Runtimes, Store};
-use sealroom_protocol::{Digest, Role, Timestamp, contract::Terms, manifest::CanonicalManifest};
+use sealroom_protocol::{
+    Digest, Role, Timestamp, contract::Terms, manifest::CanonicalManifest, receipt::Basis,
+};
 use sealroom_sandbox::{Launcher, WarmJail};
 use std::{cell::Cell, fs, path::Path, sync::Arc, thread, time::Duration};
 
@@ -53,6 +57,10 @@ pub(crate) struct Session<'a> {
     pub(crate) sbom: Digest,
     pub(crate) manifest: CanonicalManifest,
     pub(crate) identity: Identity,
+    /// What runs stand on, for their receipts.
+    pub(crate) basis: Basis,
+    /// When the evidence was made.
+    pub(crate) published_at: Timestamp,
     /// What may leave a run.
     pub(crate) terms: Terms,
     /// What was released to this identity and taken back.
@@ -63,7 +71,7 @@ pub(crate) struct Session<'a> {
     ended: Vec<Ended>,
     /// Runs that this process has started, and the number of the newest. The server's log is not
     /// asked: it could leave runs out.
-    runs: u32,
+    pub(crate) runs: u32,
     newest_run: u32,
     /// Whether every release that stands opens. A run with one that does not would fail, and cost
     /// everybody another round of approvals.
@@ -76,17 +84,21 @@ pub(crate) fn serve_one(setting: &Setting<'_>) -> anyhow::Result<()> {
     let token = fs::read_to_string(&args.token_file)
         .with_context(|| format!("cannot read `{}`", args.token_file.display()))?;
     let server = Server::new(&args.server, RefreshToken::new(&token))?;
-    let attester = sealroom_attester::choose(&args.attester)?;
+    let Chosen { attester, why } = sealroom_attester::choose(&args.attester)?;
+    tracing::info!(kind = %attester.kind(), "attester: {}, as {why}", attester.description());
+    let attester: Arc<dyn Attester> = attester.into();
     let work_dir = work_dir(args.work_dir.as_deref()).context("cannot make a work folder")?;
+    // Before anything is promised: a port that is taken is told at once.
+    let endpoint = args.listen.map(Endpoint::bind).transpose()?;
     let claim = wait_for_claim(&server, setting, attester.as_ref())?;
     tracing::info!(computation = %claim.computation, "took on a computation");
     let leased = Arc::new(server.leased(&claim)?);
     let lease = Duration::from_secs(claim.lease_seconds.clamp(1, 3600));
     let stop = Arc::new(Stop::default());
     let heartbeat = Heartbeat::start(Arc::clone(&leased), lease, Arc::clone(&stop));
-    let served =
-        Session::begin(setting, &claim, leased.clone(), stop, work_dir.path(), attester.as_ref())
-            .and_then(Session::serve);
+    let dir = work_dir.path();
+    let served = Session::begin(setting, &claim, leased.clone(), stop, dir, &attester, endpoint)
+        .and_then(Session::serve);
     drop(heartbeat);
     // Whatever happened: the server need not wait for the lease to run out.
     if let Err(error) = leased.give_up() {
@@ -122,7 +134,8 @@ impl<'a> Session<'a> {
         server: Arc<Leased>,
         stop: Arc<Stop>,
         work_dir: &'a Path,
-        attester: &dyn Attester,
+        attester: &Arc<dyn Attester>,
+        endpoint: Option<Endpoint>,
     ) -> anyhow::Result<Self> {
         let state = whole_log(&server)?;
         if state.computation != claim.computation || !state.needs_enclave() {
@@ -154,9 +167,25 @@ impl<'a> Session<'a> {
         let keys = identity.public();
         let report_data = keys.report_data(&manifest.digest(), &[]);
         let evidence = attester.evidence(&report_data).context("no evidence can be had")?;
+        // The manifest says which kind it is; participants hold the evidence against it.
+        if evidence.kind != attester.kind() {
+            bail!(
+                "the evidence is of kind `{}`, the manifest says `{}`",
+                evidence.kind,
+                attester.kind()
+            );
+        }
+        let published_at = run::now();
+        let basis = Basis::of(manifest.manifest(), &evidence);
         let publish = PublishIdentity { manifest: manifest.text().to_owned(), keys, evidence };
         server.publish_identity(&publish)?;
         tracing::info!(manifest = %manifest.digest(), "identity published");
+        let attester = Arc::clone(attester);
+        let challenged = Challenged { attester, manifest: manifest.digest(), keys: publish.keys };
+        if let Some(endpoint) = endpoint {
+            challenged.answer_at(endpoint, Arc::clone(&stop))?;
+        }
+        challenged.answer(Arc::clone(&server), Arc::clone(&stop));
         let newest_run = state.runs.last().map_or(0, |run| run.number);
         let mut session = Self {
             setting,
@@ -169,6 +198,8 @@ impl<'a> Session<'a> {
             sbom,
             manifest,
             identity,
+            basis,
+            published_at,
             terms,
             taken_back: TakenBack::default(),
             warm: Cell::new(None),

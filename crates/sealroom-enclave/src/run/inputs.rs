@@ -9,7 +9,8 @@ use crate::{
 };
 use sealroom_http::HttpError;
 use sealroom_protocol::{
-    FileContext, FileKind, InventoryEntry, ParticipantId, Role, receipt::Input as ReceiptInput,
+    FileContext, FileKind, ParticipantId, Role,
+    receipt::{Input as ReceiptInput, in_order},
 };
 use sealroom_sandbox::{CodeFile as JobCode, Input, Source};
 use std::{collections::BTreeMap, io, sync::Arc};
@@ -64,24 +65,22 @@ pub(super) fn open_code(
     session.code.files.iter().map(&mut open).collect()
 }
 
-/// Every listed file, in the order that the providers' own clocks give; ties go by provider.
-fn in_order(released: &[Released]) -> Vec<(&Released, usize, &InventoryEntry)> {
-    let mut files: Vec<_> = released
-        .iter()
-        .flat_map(|r| r.inventory.iter().enumerate().map(move |(number, entry)| (r, number, entry)))
-        .collect();
-    files.sort_by_key(|(_, _, entry)| entry.uploaded_at);
-    files
-}
-
 pub(super) fn fetch_inputs(
     session: &Session<'_>,
     released: &[Released],
     listed: &mut Vec<ReceiptInput>,
     counted: &mut OpenedFiles,
 ) -> Result<Vec<Input>, RunFailure> {
-    let mut fetch = |(provider, number, entry): (&Released, usize, &InventoryEntry)| {
+    let providers: BTreeMap<u16, &Released> = released
+        .iter()
+        .filter(|r| r.id.role == Role::DataProvider)
+        .map(|r| (r.id.index, r))
+        .collect();
+    let mut fetch = |input: ReceiptInput| {
         session.go_on()?;
+        let provider = providers.get(&input.provider).copied().expect("its inventory names it");
+        let entry = &input.file;
+        let number = provider.inventory.iter().position(|file| file.name == entry.name);
         let content = session.server.data(provider.id, &entry.name).map_err(FetchError::from)?;
         let context = FileContext {
             computation: session.state.computation,
@@ -93,7 +92,10 @@ pub(super) fn fetch_inputs(
         let (expected, with) = ((entry.size, entry.sha256), (provider.suite, &provider.file_key));
         let opened = Opened::open(content, expected, with, &context, session.work_dir);
         let opened = opened.map_err(|error| match error {
-            FileError::Open(source) => RunFailure::Data { provider: index, number, source },
+            FileError::Open(source) => {
+                let number = number.unwrap_or_default();
+                RunFailure::Data { provider: index, number, source }
+            }
             FileError::Substituted => {
                 FetchError::Substituted { expected_by: "a data provider has listed" }.into()
             }
@@ -101,41 +103,10 @@ pub(super) fn fetch_inputs(
             FileError::Disk(error) => RunFailure::Disk(error),
         })?;
         count(counted, provider.id, opened.len());
-        listed.push(ReceiptInput { provider: index, file: entry.clone() });
         let name = entry.name.to_string();
+        listed.push(input);
         Ok(Input { provider: index.into(), name, source: Arc::new(opened) })
     };
-    in_order(released).into_iter().map(&mut fetch).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sealroom_protocol::{ParticipantId, Suite};
-    use sealroom_seal::{Digest, FileKey, sign::PublicKey};
-
-    fn provider(index: u16, files: &[(&str, u64)]) -> Released {
-        let entry = |(name, uploaded_at): &(&str, u64)| InventoryEntry {
-            name: name.parse().unwrap(),
-            size: 0,
-            sha256: Digest::of(b""),
-            uploaded_at: *uploaded_at,
-        };
-        Released {
-            id: ParticipantId { role: Role::DataProvider, index },
-            suite: Suite::Hybrid,
-            public_key: PublicKey::from_bytes([0; 32]),
-            file_key: FileKey::random(),
-            inventory: files.iter().map(entry).collect(),
-        }
-    }
-
-    #[test]
-    fn inputs_come_in_the_order_that_the_providers_signed() {
-        let released =
-            [provider(0, &[("a", 1), ("b", 5)]), provider(1, &[("c", 3), ("d", 5), ("e", 5)])];
-        let names: Vec<&str> =
-            in_order(&released).iter().map(|(_, _, e)| e.name.as_str()).collect();
-        assert_eq!(names, ["a", "c", "b", "d", "e"]);
-    }
+    let inventories = providers.iter().map(|(index, r)| (*index, r.inventory.as_slice()));
+    in_order(inventories).into_iter().map(&mut fetch).collect()
 }
