@@ -2,21 +2,33 @@
 
 use crate::{
     ClientError, Session,
-    check::{self, Expectation, Verification},
+    check::{self, Expectation, Fresh, Verification},
 };
+use sealroom_channel::Address;
+use sealroom_collateral::Collateral;
 use sealroom_http::Body;
 use sealroom_protocol::{
-    ComputationId, Digest, EvidenceKind, JailLevel, KeyRelease, PublicKey, Role,
+    Base64, Challenge, ComputationId, Digest, Evidence, EvidenceKind, JailLevel, KeyRelease,
+    PublicKey, Role,
     api::{Computation, Identity},
     manifest::CanonicalManifest,
     release::Recipient,
+    text::visible,
 };
 use sealroom_seal::{release::ReleasedKeys, words::SafetyWords};
+use std::{error::Error, time::Duration};
+
+/// What an enclave gets to answer directly; some hardware takes half a minute to make evidence.
+const DIRECT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the caller accepts beyond the profile's own policy.
 #[derive(Clone, Debug, Default)]
 pub struct Acceptance {
-    /// Evidence that proves nothing.
+    /// What evidence of hardware is accepted; `None` for the profile's own policy.
+    pub policy: Option<sealroom_attest::Policy>,
+    /// What vouches for its evidence; `None` for what comes with it, or what the server keeps.
+    pub collateral: Option<Collateral>,
+    /// Evidence that proves nothing, beside what the policy accepts.
     pub allow_simulated: bool,
     /// A computation that protects nothing.
     pub allow_dev_mode: bool,
@@ -26,6 +38,10 @@ pub struct Acceptance {
     pub public_key: Option<PublicKey>,
     /// The code that was agreed on.
     pub code_digest: Option<Digest>,
+    /// Whether the published evidence will do, without a fresh answer of the enclave.
+    pub without_challenge: bool,
+    /// Where the enclave itself is asked, instead of by way of the server.
+    pub direct: Option<Address>,
 }
 
 impl Session<'_> {
@@ -78,16 +94,67 @@ impl Session<'_> {
             bounds: &self.profile.bounds()?,
             allow_dev_mode: acceptance.allow_dev_mode,
             require_jail: acceptance.require_jail.unwrap_or(JailLevel::Walled),
-            attestation: self.attestation(acceptance),
+            fresh: self.ask(id, acceptance),
+            endorsements: &self.endorsements(id, identity, acceptance)?,
+            attestation: self.attestation(acceptance)?,
+            seen: self.profile.seen_collateral()?,
             now: now(),
         };
-        Ok(check::verify(identity, &expectation))
+        let verification = check::verify(identity, &expectation);
+        if verification.verdict.is_trusted()
+            && let Some((family, seen)) = verification.rests_on.clone()
+        {
+            self.profile.see_collateral(family, seen)?;
+        }
+        Ok(verification)
     }
 
-    fn attestation(&self, acceptance: &Acceptance) -> sealroom_attest::Policy {
-        let mut policy = sealroom_attest::Policy::default();
+    /// What vouches for the evidence, if it does not come with it. The server's word for it does not count: it is signed.
+    fn endorsements(
+        &self,
+        id: ComputationId,
+        identity: &Identity,
+        acceptance: &Acceptance,
+    ) -> Result<Vec<Base64>, ClientError> {
+        let Evidence { kind, endorsements, .. } = &identity.evidence;
+        if let Some(given) = &acceptance.collateral {
+            return match given.serves(*kind) {
+                true => Ok(given.endorsements.clone()),
+                false => Err(ClientError::OtherCollateral { given: given.kind, evidence: *kind }),
+            };
+        }
+        let software = matches!(kind, EvidenceKind::Simulated | EvidenceKind::Tpm);
+        if software || !endorsements.is_empty() {
+            return Ok(vec![]);
+        }
+        let kept = self.collateral(id, None)?.filter(|kept| kept.serves(*kind));
+        Ok(kept.map(|kept| kept.endorsements).unwrap_or_default())
+    }
+
+    /// Has the enclave make evidence for a challenge that nobody knew before.
+    fn ask(&self, id: ComputationId, acceptance: &Acceptance) -> Fresh {
+        if let Some(address) = &acceptance.direct {
+            let heard = sealroom_channel::ask(address, DIRECT_PATIENCE);
+            return Fresh::Direct(address.clone(), heard.map_err(|error| reasons(&error)));
+        }
+        if acceptance.without_challenge {
+            return Fresh::NotAsked;
+        }
+        let challenge = Challenge::random();
+        match self.challenge(id, challenge) {
+            Ok(evidence) => Fresh::Answered(challenge, evidence),
+            Err(error) => Fresh::Silent(visible(&error.to_string())),
+        }
+    }
+
+    /// What evidence is accepted: by the policy that the caller names or the profile has, and on request.
+    fn attestation(&self, acceptance: &Acceptance) -> Result<sealroom_attest::Policy, ClientError> {
+        let mut policy = match &acceptance.policy {
+            Some(policy) => policy.clone(),
+            None => self.profile.attestation()?.policy,
+        };
         policy.accept.extend(acceptance.allow_simulated.then_some(EvidenceKind::Simulated));
-        policy
+        Ok(policy)
     }
 
     /// Verifies, and releases the keys of `roles` to the identity only if it is trusted.
@@ -145,6 +212,16 @@ impl Session<'_> {
         }
         Ok(verification)
     }
+}
+
+/// An error and what caused it, in one line.
+fn reasons(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    visible(&text)
 }
 
 fn now() -> u64 {

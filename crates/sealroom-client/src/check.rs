@@ -1,14 +1,16 @@
 //! Verifying: is this enclave what I think it is? Pure: what is known comes in, a verdict comes out.
 
+use crate::seen::{self, AllSeen, Seen};
 use sealroom_advisories::Advisories;
-use sealroom_attest::{Check, Group, Verdict};
+use sealroom_attest::{Check, Group, Judgement, Rule, Verdict};
 use sealroom_protocol::{
-    CodeFile, ComputationId, Digest, Email, JailLevel, JailPart, Lock, LogPolicy, Manifest,
-    ParticipantId, Policy, PublicKey, Role, Suite, api,
+    Base64, Challenge, CodeFile, ComputationId, Digest, Email, Evidence, JailLevel, JailPart, Lock,
+    LogPolicy, Manifest, ParticipantId, Policy, PublicKey, Role, Suite, api,
     code::code_digest,
     manifest::{CanonicalManifest, ParticipantPart},
 };
 
+mod channel;
 pub mod packages;
 
 /// What a participant knows, and what it accepts.
@@ -40,10 +42,29 @@ pub struct Expectation<'a> {
     pub allow_dev_mode: bool,
     /// The least jail that will do.
     pub require_jail: JailLevel,
+    /// What came of asking the enclave for evidence made now.
+    pub fresh: Fresh,
+    /// What vouches for its evidence; empty to use what came with it.
+    pub endorsements: &'a [Base64],
     /// What evidence it accepts.
     pub attestation: sealroom_attest::Policy,
+    /// The newest state of the manufacturers' that was relied on.
+    pub seen: AllSeen,
     /// Seconds since 1970.
     pub now: u64,
+}
+
+/// What came of asking the enclave for evidence made now.
+#[derive(Debug)]
+pub enum Fresh {
+    /// It was not asked.
+    NotAsked,
+    /// There is no answer, and why.
+    Silent(String),
+    /// Its answer.
+    Answered(Challenge, Evidence),
+    /// What the enclave itself, asked where it listens, has said; or why it has not.
+    Direct(sealroom_channel::Address, Result<sealroom_channel::Heard, String>),
 }
 
 /// A finished verification.
@@ -53,6 +74,8 @@ pub struct Verification {
     pub verdict: Verdict,
     /// The manifest, if there is one.
     pub manifest: Option<CanonicalManifest>,
+    /// The state of the manufacturer's that it rests on, by family of platforms.
+    pub rests_on: Option<(String, Seen)>,
 }
 
 /// Checks a published identity against what the participant knows.
@@ -64,7 +87,7 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
             let hint = "do not approve; the server or the enclave has a fault";
             let failed =
                 Check::failed(Group::Computation, "manifest-unreadable", error.to_string(), hint);
-            return Verification { verdict: vec![failed].into(), manifest: None };
+            return Verification { verdict: vec![failed].into(), manifest: None, rests_on: None };
         }
     };
     let manifest = canonical.manifest();
@@ -88,19 +111,85 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
     checks.push(check_limits(manifest, expected));
     checks.push(check_jail(manifest, expected));
     // The digest is computed here, from the text that was checked: nobody's word for it counts.
-    let report_data = identity.keys.report_data(&canonical.digest(), &[]);
     checks.push(check_sealing_key(identity));
     checks.push(check_shown_key(identity));
-    let request = sealroom_attest::Request {
-        evidence: &identity.evidence,
-        endorsements: &[],
-        report_data: Some(&report_data),
-        measure: sealroom_attest::Measure::Policy(&expected.attestation),
-        now: expected.now,
-        roots: &sealroom_attest::Roots::pinned(),
+    let judge = |evidence: &Evidence, challenge: &[u8]| {
+        let report_data = identity.keys.report_data(&canonical.digest(), challenge);
+        sealroom_attest::verify(&sealroom_attest::Request {
+            evidence,
+            endorsements: expected.endorsements,
+            report_data: Some(&report_data),
+            measure: sealroom_attest::Measure::Policy(&expected.attestation),
+            now: expected.now,
+            roots: &sealroom_attest::Roots::pinned(),
+        })
     };
-    checks.extend(sealroom_attest::verify(&request).verdict.checks);
-    Verification { verdict: checks.into(), manifest: Some(canonical) }
+    let published = judge(&identity.evidence, &[]);
+    checks.extend(match &expected.fresh {
+        Fresh::Direct(address, heard) => {
+            let here = (&canonical.digest(), &identity.keys);
+            channel::check(address, heard, here, &published, judge)
+        }
+        fresh => check_fresh(fresh, &published, judge),
+    });
+    checks.push(check_kind(manifest, &identity.evidence));
+    checks.extend(seen::check(&published, &expected.seen));
+    let rests_on = seen::of(&published);
+    checks.extend(published.verdict.checks);
+    Verification { verdict: checks.into(), manifest: Some(canonical), rests_on }
+}
+
+/// The manifest says what vouches for the enclave; everybody approves that.
+fn check_kind(manifest: &Manifest, evidence: &Evidence) -> Check {
+    let (rule, said, found) = (Rule::EvidenceKind, manifest.runtime.attester, evidence.kind);
+    if said == found {
+        let text = format!("the evidence is of kind `{found}`, as the manifest says");
+        return Check::passed(rule.group(), rule.code(), text);
+    }
+    let text = format!("the evidence is of kind `{found}`, the manifest says `{said}`");
+    Check::failed(rule.group(), rule.code(), text, rule.hint())
+}
+
+/// Evidence made for a challenge has to pass by itself, and to come from where the published evidence does.
+fn check_fresh(
+    fresh: &Fresh,
+    published: &Judgement,
+    judge: impl Fn(&Evidence, &[u8]) -> Judgement,
+) -> Vec<Check> {
+    let rule = Rule::Challenge;
+    match fresh {
+        Fresh::NotAsked => {
+            let text = "the enclave was not asked for evidence made now: it may be gone";
+            vec![Check::failed(rule.group(), rule.code(), text, rule.hint()).warned()]
+        }
+        Fresh::Silent(why) => {
+            let text = format!("the enclave gives no evidence for a challenge: {why}");
+            vec![Check::failed(rule.group(), rule.code(), text, rule.hint())]
+        }
+        Fresh::Direct(..) => vec![],
+        Fresh::Answered(challenge, evidence) => {
+            let answer = judge(evidence, challenge.as_bytes());
+            let mut checks: Vec<Check> = answer.verdict.failures().cloned().collect();
+            // What fails alike in both is told once.
+            checks.retain(|check| !published.verdict.checks.contains(check));
+            for check in &mut checks {
+                check.text = format!("in its answer to a challenge: {}", check.text);
+            }
+            if answer.platforms != published.platforms {
+                let text =
+                    "it answers a challenge from another machine than the published evidence names";
+                let rule = Rule::Composition;
+                checks.push(Check::failed(rule.group(), rule.code(), text, rule.hint()));
+            }
+            if checks.is_empty() {
+                let text = format!(
+                    "the enclave lives: it has answered the challenge {challenge} just now"
+                );
+                checks.push(Check::passed(rule.group(), rule.code(), text));
+            }
+            checks
+        }
+    }
 }
 
 fn check_computation(manifest: &Manifest, expected: &Expectation<'_>) -> Check {

@@ -1,10 +1,11 @@
 //! What can go wrong on the participant's side, each with what to do about it.
 
 use sealroom_advisories::DatabaseError;
-use sealroom_attest::Verdict;
+use sealroom_attest::{Verdict, policy::PolicyError};
 use sealroom_http::HttpError;
 use sealroom_protocol::{
-    ComputationId, Role, archive::ArchiveError, name::NameError, statement::StatementError,
+    ComputationId, EvidenceKind, Role, archive::ArchiveError, name::NameError,
+    statement::StatementError,
 };
 use std::{io, path::PathBuf};
 
@@ -33,6 +34,14 @@ pub enum ClientError {
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+    },
+    /// A file that is no attestation policy.
+    #[error("`{}` is no attestation policy", path.display())]
+    Policy {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: PolicyError,
     },
     /// The passphrase is missing or wrong.
     #[error("the keys of this profile are encrypted, and the passphrase does not open them")]
@@ -100,6 +109,17 @@ pub enum ClientError {
     /// Imported advisories that can't be read.
     #[error(transparent)]
     Advisories(#[from] DatabaseError),
+    /// Collateral that is none.
+    #[error("what the server hands out is no collateral")]
+    Collateral(#[from] sealroom_collateral::ReadError),
+    /// Collateral for something else.
+    #[error("the collateral is for evidence of kind `{given}`, the enclave shows `{evidence}`")]
+    OtherCollateral {
+        /// For what it is.
+        given: EvidenceKind,
+        /// What there is.
+        evidence: EvidenceKind,
+    },
     /// The safety words are missing.
     #[error("the safety words are missing")]
     NoWords,
@@ -122,6 +142,9 @@ impl ClientError {
             Self::NotLoggedIn => "log in with `sealroom login --server URL`",
             Self::File { .. } => "check that the folder is yours and has room",
             Self::Damaged { .. } => "restore the file from a backup, or use another profile",
+            Self::Policy { .. } => {
+                "change the line as the message says; `sealroom policy show standard` has an example with reasons"
+            }
             Self::Passphrase => "set SEALROOM_PASSPHRASE, or type it when asked",
             Self::NotJoined { role, computation } => {
                 let role = role.short_name();
@@ -148,6 +171,8 @@ impl ClientError {
             Self::NoResults(_) => "see what happened with `sealroom status`",
             Self::Audit(_) => "tell the other participants: the server shows an altered history",
             Self::Advisories(_) => "import them again with `sealroom advisories import FILE`",
+            Self::OtherCollateral { .. } => "give the collateral of that platform, or none",
+            Self::Collateral(_) => "fetch it from elsewhere with `sealroom collateral fetch`",
             Self::NoWords => "ask the owner for the three words, and give them with `--words`",
         };
         Some(text.to_owned())

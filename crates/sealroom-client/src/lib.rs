@@ -2,25 +2,32 @@
 //!
 //! - [`profile`]: the folder with a participant's keys and what it remembers
 //! - [`session`]: one profile talking to its server
+//! - [`collateral`]: what vouches for evidence, from the server or from elsewhere
 //! - [`code`], [`data`]: sealing and uploading
 //! - [`check`]: the pure part of verifying, and of bounding what is agreed to
+//! - [`attestation`]: which evidence of hardware is accepted
 //! - [`approve`]: releasing a key, after verifying
 //! - [`revoke`]: taking a key back
 //! - [`results`]: fetching, checking and opening results
+//! - [`receipts`]: a run's file, checked without a network
 //! - [`audit`]: the event log, checked
 //!
 //! The library neither prints nor asks; [`Progress`] hears how far a transfer is.
 #![forbid(unsafe_code)]
 
 pub mod approve;
+pub mod attestation;
 pub mod audit;
 pub mod check;
 pub mod code;
+pub mod collateral;
 pub mod data;
 mod error;
 pub mod profile;
+pub mod receipts;
 pub mod results;
 pub mod revoke;
+pub mod seen;
 pub mod session;
 pub mod words;
 

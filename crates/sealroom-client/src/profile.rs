@@ -5,14 +5,21 @@
 //!   account.json                     server and e-mail
 //!   secrets.json | secrets.age       refresh token and keys; with a passphrase, an age file
 //!   policy.json                      optional: the widest limits that this participant agrees to
+//!   attestation.toml                 optional: which evidence of hardware this participant accepts
+//!   collateral.toml                  optional: whom to ask for what vouches for evidence
+//!   collateral-seen.json             the newest state of the manufacturers that was relied on
 //!   advisories.json                  optional: known vulnerabilities, as they were imported
 //!   computations/UUID.json           what was pushed, approved and seen
 //! ```
 //! Folders are 0700 and files 0600. Every change is written beside and moved into place, under a lock,
 //! so that two commands at once, or one that is killed, leave no half-written file.
 
-use crate::ClientError;
+use crate::{
+    ClientError,
+    attestation::{self, PolicyFile},
+};
 use sealroom_advisories::Advisories;
+use sealroom_attest::policy::Shipped;
 use sealroom_protocol::{
     CodeFile, ComputationId, Digest, Email, InventoryEntry, Lock, Policy, PublicKey, Role,
     api::{Head, NewComputation},
@@ -268,6 +275,47 @@ impl Profile {
         Ok(self.load("policy.json")?.unwrap_or_default())
     }
 
+    /// What evidence of hardware this participant accepts: `attestation.toml`, or the policy `standard`.
+    ///
+    /// # Errors
+    /// [`ClientError::Policy`] if the file is no policy: it is never passed over.
+    pub fn attestation(&self) -> Result<PolicyFile, ClientError> {
+        match PolicyFile::read(&self.attestation_file()) {
+            Err(ClientError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(PolicyFile::shipped(Shipped::Standard))
+            }
+            read => read,
+        }
+    }
+
+    /// Uses a policy for evidence of hardware from now on.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn set_attestation(&self, file: &PolicyFile) -> Result<(), ClientError> {
+        let _lock = self.lock()?;
+        self.store(attestation::FILE, file.text.as_bytes())
+    }
+
+    /// Uses the policy `standard` from now on.
+    ///
+    /// # Errors
+    /// Those of removing.
+    pub fn reset_attestation(&self) -> Result<(), ClientError> {
+        let _lock = self.lock()?;
+        let path = self.attestation_file();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the policy for evidence of hardware is, if the profile has its own.
+    #[must_use]
+    pub fn attestation_file(&self) -> PathBuf {
+        self.dir.join(attestation::FILE)
+    }
+
     /// Known vulnerabilities, if any were imported.
     ///
     /// # Errors
@@ -374,7 +422,7 @@ impl Profile {
         ClientError::Damaged { path: self.dir.join(name), problem: problem.to_owned() }
     }
 
-    fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ClientError> {
+    pub(crate) fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ClientError> {
         let Some(text) = self.read(name)? else { return Ok(None) };
         serde_json::from_slice(&text).map(Some).map_err(|error| ClientError::Damaged {
             path: self.dir.join(name),
@@ -393,7 +441,7 @@ impl Profile {
     }
 
     /// Writes beside and moves into place. `tempfile` makes its files 0600.
-    fn store(&self, name: &str, bytes: &[u8]) -> Result<(), ClientError> {
+    pub(crate) fn store(&self, name: &str, bytes: &[u8]) -> Result<(), ClientError> {
         let path = self.dir.join(name);
         let write = || {
             let folder = path.parent().unwrap_or(&self.dir);
@@ -406,7 +454,7 @@ impl Profile {
         write().map_err(|source| file_error(&path, source))
     }
 
-    fn lock(&self) -> Result<File, ClientError> {
+    pub(crate) fn lock(&self) -> Result<File, ClientError> {
         let path = self.dir.join("lock");
         let open = || {
             let mut options = File::options();

@@ -3,7 +3,7 @@
 use crate::{ClientError, Profile, profile::Account};
 use sealroom_http::{Body, Client, Method, RefreshToken};
 use sealroom_protocol::{
-    ComputationId, PublicKey, Role, RuntimeName, Suite,
+    Challenge, ComputationId, Evidence, PublicKey, Role, RuntimeName, Suite,
     api::{self, Computation, Head, NewComputation, Participant, Registration},
     receipt::RunStatus,
     text::visible,
@@ -119,6 +119,22 @@ impl<'a> Session<'a> {
                 memory.head = Some(head.clone());
             }
         })
+    }
+
+    /// Has the enclave make evidence for a challenge of one's own.
+    ///
+    /// # Errors
+    /// What the server says: the enclave may be silent.
+    pub fn challenge(
+        &self,
+        id: ComputationId,
+        challenge: Challenge,
+    ) -> Result<Evidence, ClientError> {
+        let request = api::ChallengeRequest { challenge };
+        let path = Self::path(id, "/challenge");
+        let response = self.http.call(Method::POST, &path, Body::json(&request))?;
+        let answer: api::ChallengeAnswer = self.http.json(response)?;
+        Ok(answer.evidence)
     }
 
     /// Registers a key as `role`; harmless when repeated.
