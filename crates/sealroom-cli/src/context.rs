@@ -7,6 +7,7 @@ use sealroom_protocol::{ComputationId, Role, api::Computation};
 use std::{
     io::{IsTerminal as _, Read as _},
     path::PathBuf,
+    str::FromStr,
 };
 
 /// Options of every command.
@@ -81,6 +82,29 @@ pub(crate) fn secret_from_stdin(prompt: &str) -> Result<String, CliError> {
     let mut text = String::new();
     std::io::stdin().take(64 << 10).read_to_string(&mut text).map_err(failed)?;
     Ok(text.trim().to_owned())
+}
+
+/// A computation, or one of its runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Of {
+    pub(crate) computation: ComputationId,
+    pub(crate) run: Option<u32>,
+}
+
+impl FromStr for Of {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (id, run) = match text.split_once('/') {
+            Some((id, run)) => {
+                let run = run.parse().map_err(|_| format!("`{run}` is no number of a run"))?;
+                (id, Some(run))
+            }
+            None => (text, None),
+        };
+        let computation = id.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self { computation, run })
+    }
 }
 
 /// A role as the command line names it.

@@ -36,6 +36,12 @@ impl CliError {
         Self { message, causes, hint, exit: ExitCode::FAILURE }
     }
 
+    /// One more cause, the last.
+    pub(crate) fn caused_by(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
     pub(crate) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
         let message = format!("cannot use `{}`: {error}", path.display());
         Self::new(message, "check the path, its permissions and the room on the disk")

@@ -4,6 +4,7 @@
 mod commands;
 mod context;
 mod error;
+mod evidence_file;
 mod packages;
 mod policy;
 mod syntax;
@@ -40,12 +41,16 @@ enum Command {
     Status(commands::status::Args),
     Run(commands::run::Args),
     Results(commands::results::Args),
+    Evidence(commands::evidence::Args),
+    Receipt(commands::receipt::Args),
     Audit(commands::audit::Args),
+    Collateral(commands::collateral::Args),
     Archive(commands::archive::Args),
     Remove(commands::archive::RemoveArgs),
     Packages(commands::packages::Args),
     Advisories(commands::advisories::Args),
     Runtime(commands::runtime::Args),
+    Policy(commands::policy::Args),
     Profile(commands::profile::Args),
     Init(commands::init::Args),
     Test(commands::test::Args),
@@ -77,12 +82,16 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::status::run(&args, &global, &term),
         Command::Run(args) => commands::run::run(&args, &global, &term),
         Command::Results(args) => commands::results::run(&args, &global, &term),
+        Command::Evidence(args) => commands::evidence::run(&args, &global, &term),
+        Command::Receipt(args) => commands::receipt::run(&args, &global, &term),
         Command::Audit(args) => commands::audit::run(&args, &global, &term),
+        Command::Collateral(args) => commands::collateral::run(&args, &global, &term),
         Command::Archive(args) => commands::archive::run(&args, &global, &term),
         Command::Remove(args) => commands::archive::remove(&args, &global, &term),
         Command::Packages(args) => commands::packages::run(&args, &global, &term),
         Command::Advisories(args) => commands::advisories::run(&args, &global, &term),
         Command::Runtime(args) => commands::runtime::run(&args, &global, &term),
+        Command::Policy(args) => commands::policy::run(&args, &global, &term),
         Command::Profile(args) => commands::profile::run(&args, &global, &term),
         Command::Init(args) => commands::init::run(&args, &term),
         Command::Test(args) => commands::test::run(&args, &term),

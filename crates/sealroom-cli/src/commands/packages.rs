@@ -1,6 +1,6 @@
 use super::CommandResult;
 use crate::{
-    context::{Global, about},
+    context::{Global, Of, about},
     error::CliError,
     policy::PackageArgs,
     term::Term,
@@ -9,9 +9,9 @@ use sealroom_advisories::Advisories;
 use sealroom_client::{Profile, Session};
 use sealroom_packages::sbom::cyclonedx;
 use sealroom_protocol::{
-    ComputationId, Digest, Receipt, RuntimeName, manifest::CanonicalManifest, manifest::Manifest,
+    Digest, Receipt, RuntimeName, manifest::CanonicalManifest, manifest::Manifest,
 };
-use std::{fs, path::PathBuf, process::ExitCode, str::FromStr};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 mod diff;
 mod lock;
@@ -68,29 +68,6 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-}
-
-/// A computation, or one of its runs.
-#[derive(Clone, Copy, Debug)]
-struct Of {
-    computation: ComputationId,
-    run: Option<u32>,
-}
-
-impl FromStr for Of {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (id, run) = match text.split_once('/') {
-            Some((id, run)) => {
-                let run = run.parse().map_err(|_| format!("`{run}` is no number of a run"))?;
-                (id, Some(run))
-            }
-            None => (text, None),
-        };
-        let computation = id.parse().map_err(|error| format!("{error}"))?;
-        Ok(Self { computation, run })
-    }
 }
 
 pub(crate) fn run(args: &Args, global: &Global, term: &Term) -> CommandResult {

@@ -1,5 +1,6 @@
 use super::CommandResult;
 use crate::{error::CliError, term::print};
+use sealroom_collateral::{Service, Update};
 use sealroom_packages::Runtimes;
 use sealroom_protocol::{JailLevel, RuntimeName};
 use sealroom_server::{Config, GitAccess, LocalEnclaves, Offer};
@@ -44,6 +45,15 @@ pub(crate) struct Args {
     /// Largest data file, in bytes
     #[arg(long, default_value_t = 64 << 30, value_name = "BYTES")]
     max_upload: u64,
+    /// Fetch what vouches for evidence of Intel's hardware from this PCS or PCCS, and keep it with the computation:
+    /// its URL without the path, or `none`
+    ///
+    /// Intel's own is https://api.trustedservices.intel.com. Files in `collateral` in the data directory count too.
+    #[arg(long, value_name = "URL", default_value = "none", env = "SEALROOM_COLLATERAL_SERVICE")]
+    collateral_service: String,
+    /// The same for AMD's hardware; AMD's own is https://kdsintf.amd.com
+    #[arg(long, value_name = "URL", default_value = "none", env = "SEALROOM_KDS")]
+    kds: String,
     /// Fetch code from public GitHub repositories when a client of 2022 asks for it
     ///
     /// Needs git on this machine. Such code is in clear for the server and for every participant.
@@ -71,6 +81,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         cache_dir: Some(args.cache_dir.clone().unwrap_or_else(|| args.data_dir.join("packages"))),
         offer: offer(args)?,
         require_jail: args.require_jail,
+        collateral: collateral(args)?,
         code_from_git: args.allow_git.then(GitAccess::default),
         max_upload_bytes: args.max_upload,
         lease: Duration::from_secs(args.lease),
@@ -84,6 +95,23 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         sealroom_server::serve(config, ready, stop).await.map_err(CliError::from)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whom to ask for what vouches for evidence: nobody, unless the operator says so.
+fn collateral(args: &Args) -> Result<Option<Service>, CliError> {
+    let named = |url: &'_ str| (url != "none").then(|| url.to_owned());
+    let (intel, amd) = (named(&args.collateral_service), named(&args.kds));
+    if intel.is_none() && amd.is_none() {
+        return Ok(None);
+    }
+    let service = Service::new(intel.as_deref(), amd.as_deref(), Update::Standard);
+    let refuse = |error: sealroom_http::HttpError| {
+        CliError::usage(
+            error.to_string(),
+            "give a URL such as https://pccs.example:8081, or `none`",
+        )
+    };
+    service.map(Some).map_err(refuse)
 }
 
 /// What code can run in here. Enclaves elsewhere may have more: without a folder of runtimes nothing is said of any.

@@ -3,12 +3,18 @@ use crate::{
     context::{Global, about},
     term::Term,
 };
-use sealroom_attest::{Check, Outcome, Verdict};
+use sealroom_attest::{Check, Outcome, Rule, Verdict};
+use sealroom_channel::Address;
 use sealroom_client::{approve::Acceptance, check::Verification};
+use sealroom_collateral::Collateral;
 use sealroom_protocol::{
     ComputationId, Digest, JailLevel, LogDetail, LogPolicy, Manifest, PublicKey,
 };
 use std::{fmt::Write as _, process::ExitCode};
+
+/// Where the book says what each check means, and what evidence does not say.
+const ATTESTATION: &str = "docs/attestation.md";
+const SECURITY: &str = "SECURITY.md";
 
 /// Check the enclave and what it will do, line by line
 ///
@@ -30,6 +36,14 @@ pub(crate) struct Args {
 /// What is accepted beyond the profile's own policy.
 #[derive(clap::Args)]
 pub(crate) struct AcceptanceArgs {
+    /// Which evidence of hardware to accept: a file or `standard`, `strict`, `trial` (`sealroom policy explain`)
+    /// [default: your profile's policy]
+    #[arg(long, value_name = "FILE", value_parser = super::policy::read)]
+    policy: Option<sealroom_attest::Policy>,
+    /// What vouches for its evidence, as `sealroom collateral fetch` writes it [default: what comes with the evidence,
+    /// or what the server keeps]
+    #[arg(long, value_name = "FILE", value_parser = super::collateral::parse)]
+    collateral: Option<Collateral>,
     /// Accept an enclave that no hardware vouches for; only for data that is not secret
     #[arg(long)]
     allow_simulated: bool,
@@ -40,6 +54,13 @@ pub(crate) struct AcceptanceArgs {
     /// away from the network and the machine), `minimum` (only for code that you trust)
     #[arg(long, value_name = "LEVEL", default_value_t = JailLevel::Walled)]
     require_jail: JailLevel,
+    /// Judge the published evidence alone, without asking the enclave for evidence made now
+    #[arg(long)]
+    no_challenge: bool,
+    /// Ask the enclave itself for evidence, over attested TLS at the address where it listens (`sealroom-enclave
+    /// --listen`), instead of by way of the server
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_challenge")]
+    direct: Option<Address>,
     /// The digest of the code that the code provider told you (`sealroom code digest`)
     #[arg(long, value_name = "SHA256")]
     code_digest: Option<Digest>,
@@ -48,11 +69,15 @@ pub(crate) struct AcceptanceArgs {
 impl AcceptanceArgs {
     pub(crate) fn get(&self) -> Acceptance {
         Acceptance {
+            policy: self.policy.clone(),
+            collateral: self.collateral.clone(),
             allow_simulated: self.allow_simulated,
             allow_dev_mode: self.allow_dev_mode,
             require_jail: Some(self.require_jail),
             code_digest: self.code_digest,
             public_key: None,
+            without_challenge: self.no_challenge,
+            direct: self.direct.clone(),
         }
     }
 }
@@ -136,16 +161,29 @@ pub(crate) fn verdict(verdict: &Verdict, term: &Term) -> String {
             Outcome::Failed => term.red("FAIL"),
         };
         let _ = writeln!(out, "  {mark}  {}", check.text);
+        if check.outcome == Outcome::Passed {
+            continue;
+        }
+        if let Some(rule) = Rule::ALL.iter().find(|rule| rule.code() == check.code) {
+            let _ = writeln!(out, "        what should hold: {}", rule.meaning());
+        }
         if let (Outcome::Failed, Some(hint)) = (check.outcome, &check.hint) {
             let _ = writeln!(out, "        hint: {hint}");
         }
     }
-    let warned = verdict.checks.iter().any(|check| check.outcome == Outcome::Warned);
-    let end = match (verdict.is_trusted(), warned) {
-        (true, false) => term.green("TRUSTED"),
-        (true, true) => term.yellow("ACCEPTED, with the warnings above"),
-        (false, _) => term.red("REFUSED"),
+    let has = |outcome| verdict.checks.iter().any(|check| check.outcome == outcome);
+    let end = match verdict.is_trusted() {
+        false => term.red("REFUSED"),
+        true if has(Outcome::Open) => {
+            term.yellow("NOT REFUSED, but what is OPEN above takes a policy to decide")
+        }
+        true if has(Outcome::Warned) => term.yellow("ACCEPTED, with the warnings above"),
+        true => term.green("TRUSTED"),
     };
     let _ = writeln!(out, "{end}");
+    let _ = writeln!(
+        out,
+        "what each line means: {ATTESTATION}; what evidence does not say: {SECURITY}"
+    );
     out
 }

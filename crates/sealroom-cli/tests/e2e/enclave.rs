@@ -14,13 +14,18 @@ use std::{
 };
 
 /// An enclave process that works for the server at `url`; ended when dropped.
-struct Enclave {
+pub(crate) struct Enclave {
     process: Child,
     log: PathBuf,
 }
 
 impl Enclave {
-    fn dial(server: &Server, url: &str) -> Self {
+    pub(crate) fn dial(server: &Server, url: &str) -> Self {
+        Self::dial_with(server, url, &[])
+    }
+
+    /// Starts with further options.
+    pub(crate) fn dial_with(server: &Server, url: &str, options: &[&str]) -> Self {
         let mut add = Command::new(crate::harness::SEALROOM);
         add.args(["account", "add", "enclave@example.org", "--kind", "enclave", "--data-dir"]);
         let token = crate::harness::run(add.arg(server.data_dir()), None).stdout;
@@ -28,19 +33,19 @@ impl Enclave {
         let program = Path::new(crate::harness::SEALROOM).with_file_name("sealroom-enclave");
         let mut command = Command::new(program);
         command.args(["run", "--server", url, "--token-file"]).arg(folder.join("token"));
-        command.arg("--work-dir").arg(folder.join("work"));
+        command.arg("--work-dir").arg(folder.join("work")).args(options);
         let log = folder.join("log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         Self { process: command.spawn().unwrap(), log }
     }
 
     /// Waits for its end; returns whether it ended well, and what it said.
-    fn end(mut self) -> (bool, String) {
+    pub(crate) fn end(mut self) -> (bool, String) {
         let ended = eventually("the enclave has ended", || self.process.try_wait().unwrap());
         (ended.success(), self.said())
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 }

@@ -64,12 +64,12 @@ fn evidence_that_does_not_match_the_manifest_is_refused() {
                 let manifest = identity["manifest"].as_str().unwrap();
                 identity["manifest"] = manifest.replace("\"max_runs\":1", "\"max_runs\":9").into();
             },
-            "for another manifest or other keys",
+            "for another manifest, other keys",
         ),
         (
             "another signing key",
             |identity| identity["keys"]["signing"] = "ab".repeat(32).into(),
-            "for another manifest or other keys",
+            "for another manifest, other keys",
         ),
         (
             "cut evidence",

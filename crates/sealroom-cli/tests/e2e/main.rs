@@ -7,8 +7,10 @@
 mod harness;
 
 mod accounts;
+mod channel;
 mod code;
 mod enclave;
+mod fresh;
 mod happy;
 mod hints;
 mod keys;
@@ -17,6 +19,7 @@ mod logs;
 mod losses;
 mod outputs;
 mod packages;
+mod receipts;
 mod runs;
 mod serving;
 mod states;

@@ -6,6 +6,7 @@
 
 pub(crate) mod http;
 pub(crate) mod liar;
+pub(crate) mod relay;
 pub(crate) mod room;
 pub(crate) mod wheel;
 
