@@ -40,6 +40,7 @@ bench: setup
 	benches/run.sh
 	benches/memory.sh
 	benches/packages.sh
+	$(CARGO) bench --locked -p sealroom-attest --bench verify
 
 clean:
 	$(CARGO) clean
