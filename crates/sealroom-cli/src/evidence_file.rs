@@ -64,13 +64,16 @@ pub(crate) fn case(path: &Path) -> Result<Case, CliError> {
         let (table, event_log, contradictions) = (None, None, vec![]);
         return Ok(Case { evidence, table, event_log, contradictions });
     }
+    // What is too large is cut where it is still too large: that is the verifier's to refuse, by name.
     let file = |name: &str| -> Result<Option<Base64>, CliError> {
         let path = path.join(name);
-        if path.exists() {
-            read(&path, MAX_BYTES).map(|bytes| Some(Base64(bytes)))
-        } else {
-            Ok(None)
+        if !path.exists() {
+            return Ok(None);
         }
+        let mut bytes = Vec::new();
+        let opened = File::open(&path).map(|file| file.take(MAX_BYTES as u64));
+        let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map(|_| Some(Base64(bytes))).map_err(|error| CliError::io(&path, &error))
     };
     let (quote, report, hcl) = (file("quote.bin")?, file("report.bin")?, file("hcl_report.bin")?);
     let collateral = file("collateral.json")?;

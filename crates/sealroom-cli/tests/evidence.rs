@@ -166,6 +166,35 @@ fn a_file_is_decoded_however_it_was_written_down() {
 }
 
 #[test]
+fn a_spoiled_folder_is_refused_by_name() {
+    let (folder, expected) =
+        cases().into_iter().find(|(f, _)| f.ends_with("tdx/gcp-v4-ccel")).unwrap();
+    let other = folder.with_file_name("gnr-v4-outofdate-noadvisory").join("collateral.json");
+    let huge = vec![b'A'; 100 << 20];
+    let quote = fs::read(folder.join("quote.bin")).unwrap();
+    for (file, bytes, code) in [
+        ("quote.bin", vec![], "evidence-size"),
+        ("quote.bin", quote[..600].to_vec(), "evidence-format"),
+        ("quote.bin", huge.clone(), "evidence-size"),
+        ("collateral.json", huge, "evidence-size"),
+        ("collateral.json", b"{".to_vec(), "endorsements-format"),
+        ("collateral.json", fs::read(other).unwrap(), "collateral-platform"),
+    ] {
+        let spoiled = tempfile::tempdir().unwrap();
+        for name in ["quote.bin", "collateral.json"] {
+            fs::copy(folder.join(name), spoiled.path().join(name)).unwrap();
+        }
+        fs::write(spoiled.path().join(file), bytes).unwrap();
+        let (exit, said) = check(spoiled.path(), &expected, &[]);
+        assert_eq!(exit, Some(1));
+        assert_eq!(said["verdict"], "reject");
+        let codes: Vec<_> =
+            said["reasons"].as_array().unwrap().iter().map(|c| c["code"].clone()).collect();
+        assert!(codes.iter().any(|found| found == code), "{file}: {code}: {codes:?}");
+    }
+}
+
+#[test]
 fn what_is_no_evidence_is_refused_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
