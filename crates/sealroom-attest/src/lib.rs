@@ -59,7 +59,7 @@ pub struct Request<'a> {
 pub enum Measure<'a> {
     /// Whether it is genuine, with the platform in one of these states. What only a policy can decide stays open.
     Genuine(&'a BTreeSet<TcbStatus>),
-    /// A policy. Nothing stays open.
+    /// A policy. Nothing stays open but what the evidence has to carry, if the caller does not say.
     Policy(&'a Policy),
 }
 

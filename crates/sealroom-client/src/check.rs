@@ -2,7 +2,7 @@
 
 use crate::seen::{self, AllSeen, Seen};
 use sealroom_advisories::Advisories;
-use sealroom_attest::{Check, Group, Judgement, Rule, Verdict};
+use sealroom_attest::{Check, Group, Judgement, Outcome, Rule, Verdict};
 use sealroom_protocol::{
     Base64, Challenge, CodeFile, ComputationId, Digest, Email, Evidence, JailLevel, JailPart, Lock,
     LogPolicy, Manifest, ParticipantId, Policy, PublicKey, Role, Suite, api,
@@ -115,14 +115,16 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
     checks.push(check_shown_key(identity));
     let judge = |evidence: &Evidence, challenge: &[u8]| {
         let report_data = identity.keys.report_data(&canonical.digest(), challenge);
-        sealroom_attest::verify(&sealroom_attest::Request {
+        let mut judged = sealroom_attest::verify(&sealroom_attest::Request {
             evidence,
             endorsements: expected.endorsements,
             report_data: Some(&report_data),
             measure: sealroom_attest::Measure::Policy(&expected.attestation),
             now: expected.now,
             roots: &sealroom_attest::Roots::pinned(),
-        })
+        });
+        judged.verdict.checks.insert(0, check_kind(manifest, evidence));
+        judged
     };
     let published = judge(&identity.evidence, &[]);
     checks.extend(match &expected.fresh {
@@ -132,7 +134,6 @@ pub fn verify(identity: &api::Identity, expected: &Expectation<'_>) -> Verificat
         }
         fresh => check_fresh(fresh, &published, judge),
     });
-    checks.push(check_kind(manifest, &identity.evidence));
     checks.extend(seen::check(&published, &expected.seen));
     let rests_on = seen::of(&published);
     checks.extend(published.verdict.checks);
@@ -181,12 +182,18 @@ fn check_fresh(
                 let rule = Rule::Composition;
                 checks.push(Check::failed(rule.group(), rule.code(), text, rule.hint()));
             }
-            if checks.is_empty() {
+            let mut bound = answer.verdict.checks.iter();
+            let bound =
+                bound.any(|c| c.code == Rule::ReportData.code() && c.outcome == Outcome::Passed);
+            checks.push(if bound && checks.is_empty() {
                 let text = format!(
                     "the enclave lives: it has answered the challenge {challenge} just now"
                 );
-                checks.push(Check::passed(rule.group(), rule.code(), text));
-            }
+                Check::passed(rule.group(), rule.code(), text)
+            } else {
+                let text = format!("the challenge {challenge} has no answer that is accepted");
+                Check::failed(rule.group(), rule.code(), text, rule.hint())
+            });
             checks
         }
     }
@@ -450,4 +457,44 @@ fn check_shown_key(identity: &api::Identity) -> Check {
 
 fn short(key: &PublicKey) -> String {
     key.to_string().chars().take(16).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(checks: Vec<Check>, platform: &str) -> Judgement {
+        Judgement {
+            verdict: checks.into(),
+            fields: serde_json::Map::new(),
+            platforms: vec![platform.to_owned()],
+            issued: None,
+            expires: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_only_if_it_is_bound_accepted_and_from_the_same_machine() {
+        let rule = Rule::ReportData;
+        let bound = || vec![Check::passed(rule.group(), rule.code(), "bound")];
+        let unbound = || vec![Check::failed(rule.group(), rule.code(), "not bound", "")];
+        let rows = [
+            ("bound", bound(), bound(), "here", true),
+            // Told once, in the published evidence; but this is no sign of life.
+            ("both are for something else", unbound(), unbound(), "here", false),
+            ("the answer is for something else", bound(), unbound(), "here", false),
+            ("another machine", bound(), bound(), "there", false),
+            ("nothing was looked at", bound(), vec![], "here", false),
+        ];
+        for (name, published, answer, platform, good) in rows {
+            let kind = sealroom_protocol::EvidenceKind::Simulated;
+            let evidence = Evidence { kind, quote: Base64(vec![]), endorsements: vec![] };
+            let fresh = Fresh::Answered(Challenge::random(), evidence);
+            let answer = judged(answer, platform);
+            let checks = check_fresh(&fresh, &judged(published, "here"), |_, _| answer.clone());
+            let last = checks.last().unwrap();
+            assert_eq!(last.code, "challenge", "{name}");
+            assert_eq!(last.outcome == Outcome::Passed, good, "{name}");
+        }
+    }
 }
